@@ -1,0 +1,18 @@
+"""How a long run tells a person where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from goodfit.core.step import Callback
+
+
+class Progress(Callback, Protocol):
+    """Told of each stage, of what was inferred, and (as a callback) of the training's steps."""
+
+    def stage(self, doing: str) -> None:
+        """A new stage begins: 'reading views.csv', 'training', 'baseline: gradient boosting'."""
+
+    def inferred(self, facts: Mapping[str, str]) -> None:
+        """What was inferred, by short key, before the training starts."""

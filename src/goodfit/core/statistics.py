@@ -1,0 +1,104 @@
+"""Values with intervals.
+
+A score is a ratio ``sums.sum() / weights.sum()`` over units that may be resampled: rows, or clusters of
+rows that belong together (days of one week, tokens of one sentence, rows of one group).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+Floats = NDArray[np.float64]
+
+MOST_UNITS = 5_000
+"""More units than this are first pooled at random: the variance of the ratio is the same in expectation."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its confidence interval; the ends are NaN where none could be computed."""
+
+    value: float
+    low: float
+    high: float
+
+    def excludes(self, number: float) -> bool:
+        """Whether the interval lies wholly on one side of ``number``."""
+        return self.low > number or self.high < number
+
+    def as_json(self) -> dict[str, float | list[float] | None]:
+        interval = None if np.isnan(self.low) else [self.low, self.high]
+        return {"value": None if np.isnan(self.value) else self.value, "interval": interval}
+
+
+@dataclass(frozen=True)
+class UnitScores:
+    """The parts of a score, one number a row: ``value = sums.sum() / weights.sum()``."""
+
+    sums: Floats
+    weights: Floats
+
+    @property
+    def value(self) -> float:
+        total = float(self.weights.sum())
+        return float(self.sums.sum()) / total if total else float("nan")
+
+
+def pooled(scores: UnitScores, clusters: NDArray[np.int64] | None) -> UnitScores:
+    """Add up the rows of each cluster, so that what belongs together is resampled together."""
+    if clusters is None:
+        return scores
+    _, index = np.unique(clusters, return_inverse=True)
+    return UnitScores(np.bincount(index, scores.sums), np.bincount(index, scores.weights))
+
+
+def estimate(
+    scores: UnitScores, clusters: NDArray[np.int64] | None = None, *, level: float = 0.95, seed: int = 0
+) -> Estimate:
+    """The ratio and its percentile bootstrap interval over units (Efron & Tibshirani 1993, ch. 13)."""
+    units = _at_most(pooled(scores, clusters), seed)
+    if len(units.sums) < 2:
+        return Estimate(scores.value, float("nan"), float("nan"))
+
+    def ratio(sums: Floats, weights: Floats, axis: int = -1) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums.sum(axis) / weights.sum(axis))
+
+    result = bootstrap(
+        (units.sums, units.weights),
+        ratio,
+        paired=True,
+        vectorized=True,
+        n_resamples=999,
+        batch=100,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    interval = result.confidence_interval
+    return Estimate(scores.value, float(interval.low), float(interval.high))
+
+
+def difference(
+    first: UnitScores, second: UnitScores, clusters: NDArray[np.int64] | None = None, *, seed: int = 0
+) -> Estimate:
+    """``first - second`` on the same rows with a paired interval; the weights must be equal."""
+    return estimate(UnitScores(first.sums - second.sums, first.weights), clusters, seed=seed)
+
+
+def unpaired_difference(first: Estimate, second: Estimate) -> Estimate:
+    """``first - second`` of two independent estimates; half-widths add in quadrature (normal approximation)."""
+    value = first.value - second.value
+    half = float(np.hypot(first.high - first.low, second.high - second.low)) / 2
+    return Estimate(value, value - half, value + half)
+
+
+def _at_most(scores: UnitScores, seed: int) -> UnitScores:
+    if len(scores.sums) <= MOST_UNITS:
+        return scores
+    groups = np.random.default_rng(seed).permutation(len(scores.sums)) % MOST_UNITS
+    return pooled(scores, groups)

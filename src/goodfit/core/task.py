@@ -1,0 +1,141 @@
+"""What is to be learnt: a `Task` and the rows it is learnt from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Kind = Literal["series", "table", "images", "sequences", "custom"]
+Objective = Literal["regression", "classification", "sequence_labelling"]
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+IGNORED = -100
+"""Target of a position that does not count (padding), as torch's cross-entropy has it."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Batch = tuple[Tensor, Tensor]
+
+
+class Rows(Dataset[Batch]):
+    """Rows held in memory; the first axis of ``inputs`` and ``targets`` counts them.
+
+    With ``lengths`` the rows are padded sequences, ``inputs`` (rows, length, features) and ``targets``
+    (rows, length), and every batch is trimmed to its longest row.
+    """
+
+    def __init__(self, inputs: Tensor, targets: Tensor, lengths: Tensor | None = None) -> None:
+        self.inputs, self.targets, self.lengths = inputs, targets, lengths
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, index: int) -> Batch:
+        inputs, targets = self.batch(torch.tensor([index]))
+        return inputs[0], targets[0]
+
+    def batch(self, index: Tensor) -> Batch:
+        """The rows at ``index``, in that order."""
+        inputs, targets = self.inputs.index_select(0, index), self.targets.index_select(0, index)
+        if self.lengths is None:
+            return inputs, targets
+        longest = int(self.lengths[index].max())
+        return inputs[:, :longest], targets[:, :longest]
+
+
+def targets_of(rows: Dataset[Batch]) -> Tensor:
+    """All targets; from the ``targets`` attribute where the data set has one, else row by row."""
+    known = getattr(rows, "targets", None)
+    if isinstance(known, Tensor):
+        return known
+    return torch.stack([torch.as_tensor(rows[i][1]) for i in range(len(rows))])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The shapes a model has to accept and return.
+
+    ``inputs`` is the shape of one row without the batch axis: ``(28,)`` numbers, ``(1, 28, 28)`` a picture,
+    ``(6,)`` the features of one token (the length is free). ``categories`` are the sizes of the whole-number
+    codes among the features: the last ones of a table row, all of them for a token, where code 0 is padding.
+    Outputs are ``(batch, outputs)``, for token labels ``(batch, outputs, length)``.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: int
+    categories: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How predictions are judged, in words a person uses. Always a mean over rows (or tokens)."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+
+
+ACCURACY = Metric("accuracy", "share right", higher_is_better=True)
+
+
+def absolute_error(unit: str) -> Metric:
+    """Mean absolute error in the target's own unit."""
+    return Metric("mean absolute error", unit, higher_is_better=False)
+
+
+def classes_of(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """The most probable class, over axis 1: the `decode` of every classification."""
+    return outputs.argmax(dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be learnt, with nothing about how.
+
+    Targets are in the model's space (scaled numbers, class numbers). `decode` maps outputs, and for
+    regression targets too, to the person's own unit: ``decode(outputs, inputs) -> predictions``.
+    """
+
+    name: str
+    kind: Kind
+    objective: Objective
+    train: Dataset[Batch]
+    validation: Dataset[Batch]
+    test: Dataset[Batch] | None
+    signature: Signature
+    loss: Loss
+    metric: Metric
+    decode: Callable[[Tensor, Tensor], Tensor] = classes_of
+    classes: tuple[str, ...] = ()
+    naive: Mapping[str, Mapping[Part, NDArray[np.float64]]] = field(default_factory=dict)
+    """Predictions that need no learning, in the person's unit, by name: yesterday's count, last week's."""
+    clusters: Mapping[Part, NDArray[np.int64]] = field(default_factory=dict)
+    """Which rows belong together when a score's interval is computed (a week, a person)."""
+    raw: Mapping[Part, Sequence[Any]] = field(default_factory=dict)
+    """What a person would call each row: a date, a picture (height, width[, 3] of uint8), a list of words."""
+    encode: Callable[[Any], Tensor] | None = None
+    """New data of the same kind, without targets, to model inputs."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What was inferred from the data, in words, in the order to be shown."""
+
+    def part(self, name: Part) -> Dataset[Batch] | None:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def fingerprint(self) -> str:
+        """Identifies the data and what is asked of them; equal for equal tasks on any machine."""
+        digest = hashlib.sha256(repr((self.kind, self.objective, self.signature, self.classes)).encode())
+        for name in PARTS:
+            rows = self.part(name)
+            digest.update(f"{name}:{len(rows) if rows is not None else 0}".encode())  # type: ignore[arg-type]
+            if isinstance(rows, Rows):
+                digest.update(rows.inputs.contiguous().numpy().tobytes())
+                digest.update(rows.targets.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
