@@ -1,0 +1,260 @@
+"""Splits that cannot leak: random, grouped, temporal, or given by the person. Shared by all kinds of data.
+
+Every split is made by holding rows back twice, first the test part and then the validation part, from what
+is left. What belongs together (copies of a row, rows of a group, rows of one moment) is held back together.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+
+from goodfit.core.errors import DataError
+from goodfit.core.task import PARTS, Part
+
+Ints = NDArray[np.int64]
+Values = NDArray[Any]
+Hold = Callable[[Ints, float], tuple[Ints, Ints]]
+"""``hold(rows, share) -> (rest, held)``."""
+
+WORDS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing", "t10k"), "test"),
+}
+
+MOST_GROUPS_STRATIFIED = 2_000
+"""Balancing classes over groups costs time for every group, and with this many chance does it as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Indices:
+    """Row numbers of the three parts, ascending; every row is in one part."""
+
+    train: Ints
+    validation: Ints
+    test: Ints
+    note: str = ""
+    """What did not go as asked, in words; empty where all went well."""
+
+    def part(self, name: Part) -> Ints:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+def random_split(
+    n: int,
+    *,
+    strata: Values | None = None,
+    duplicates: Values | None = None,
+    seed: int = 0,
+    validation: float = 0.2,
+    test: float = 0.2,
+) -> Indices:
+    """Split ``n`` rows at random.
+
+    ``strata`` (n,) is each row's class: its shares are kept where it has rows enough. ``duplicates`` (n,) is a
+    key that is equal for copies of one row: all copies come to the same side, and the shares are of the
+    different rows. DataError where there are fewer different rows than parts.
+    """
+    return _hold_twice(np.arange(n), _random_hold(n, strata, duplicates, seed), strata, validation, test)
+
+
+def grouped_split(
+    groups: Values,
+    *,
+    strata: Values | None = None,
+    duplicates: Values | None = None,
+    seed: int = 0,
+    validation: float = 0.2,
+    test: float = 0.2,
+) -> Indices:
+    """Split rows so that no group (n,) is torn apart; with ``strata`` the classes' shares are kept as well as can be.
+
+    Groups that share a copy of a row (``duplicates``) stay together, unless that leaves fewer than three.
+    """
+    together, note = _merged(_codes(groups), duplicates)
+    rows = np.arange(len(together))
+    return _hold_twice(rows, _grouped_hold(together, strata, seed), strata, validation, test, note)
+
+
+def temporal_split(order: Values, *, validation: float = 0.2, test: float = 0.2) -> Indices:
+    """Split by time (n,): the newest rows are the test, those before them the validation; equal times stay together."""
+    return _hold_twice(np.arange(len(order)), _temporal_hold(order), None, validation, test)
+
+
+def given_split(
+    labels: Sequence[Any],
+    *,
+    strata: Values | None = None,
+    duplicates: Values | None = None,
+    groups: Values | None = None,
+    order: Values | None = None,
+    seed: int = 0,
+    validation: float = 0.2,
+    test: float = 0.2,
+    where: str = "",
+) -> Indices:
+    """The split a person gives: ``labels`` (n,) says train, dev/val/valid/validation or test in any case.
+
+    A validation or test part that is not given is taken from the training rows, by time, by groups or at
+    random as the other arguments say. DataError for another word, or where all rows are in one part.
+    """
+    parts = np.array([_given_part(label, row, where) for row, label in enumerate(labels)], dtype=object)
+    rows: dict[Part, Ints] = {name: np.flatnonzero(parts == name).astype(np.int64) for name in PARTS}
+    found = [name for name in PARTS if len(rows[name])]
+    if "train" not in found or len(found) < 2:
+        lacking = "no row is for training" if "train" not in found else "all rows are for training"
+        raise DataError(lacking, "Give at least train and test rows, or let goodfit split them.", where=where)
+    hold = _hold_for(len(parts), strata, duplicates, groups, order, seed)
+    notes = []
+    wanted: tuple[tuple[Part, float], ...] = (("test", test), ("validation", validation))
+    for name, share in wanted:
+        if name not in found:
+            rows["train"], rows[name] = hold(rows["train"], share)
+            notes.append(f"no {name} rows were given: {len(rows[name]):,} of the training rows are held back for it")
+    return Indices(rows["train"], rows["validation"], rows["test"], "; ".join(notes))
+
+
+def part_of(name: str) -> Part | None:
+    """The part a file or folder name speaks of: ``en-ud-dev.conllu`` the validation; None if none, or several."""
+    words = re.findall(r"t10k|[a-z]+", name.lower())
+    found = {WORDS[word] for word in words if word in WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def _given_part(label: Any, row: int, where: str) -> Part:
+    part = WORDS.get(str(label).strip().lower())
+    if part is None:
+        raise DataError(
+            f"row {row + 1} is marked {str(label)!r}, which is no part of a split",
+            "Use train, validation (or dev, val, valid) and test.",
+            where=where,
+        )
+    return part
+
+
+def _hold_for(
+    n: int, strata: Values | None, duplicates: Values | None, groups: Values | None, order: Values | None, seed: int
+) -> Hold:
+    if order is not None:
+        return _temporal_hold(order)
+    if groups is not None:
+        return _grouped_hold(_codes(groups), strata, seed)
+    return _random_hold(n, strata, duplicates, seed)
+
+
+def _hold_twice(
+    rows: Ints, hold: Hold, strata: Values | None, validation: float, test: float, note: str = ""
+) -> Indices:
+    if validation + test >= 1:
+        raise DataError(
+            f"validation {validation:g} and test {test:g} leave no rows to train on",
+            "Choose shares that add up to less than 1.",
+        )
+    rest, held = hold(rows, test)
+    train, middle = hold(rest, validation / (1 - test))
+    notes = [note] if note else []
+    missing = _classes_missing((train, middle, held), strata)
+    if missing:
+        notes.append(f"{missing} of the classes have too few rows to be in every part")
+    return Indices(train, middle, held, "; ".join(notes))
+
+
+def _classes_missing(parts: Sequence[Ints], strata: Values | None) -> int:
+    if strata is None:
+        return 0
+    everywhere = set.intersection(*(set(np.unique(strata[rows]).tolist()) for rows in parts))
+    return len(np.unique(strata)) - len(everywhere)
+
+
+def _random_hold(n: int, strata: Values | None, duplicates: Values | None, seed: int) -> Hold:
+    units = np.arange(n) if duplicates is None else _codes(duplicates)
+
+    def hold(rows: Ints, share: float) -> tuple[Ints, Ints]:
+        ids, first = np.unique(units[rows], return_index=True)
+        size = _size(len(ids), share, "different rows")
+        classes = None if strata is None else _coarse(strata[rows[first]], size, len(ids) - size)
+        rest, _ = train_test_split(ids, test_size=size, random_state=seed, stratify=classes)
+        keep = np.isin(units[rows], rest)
+        return rows[keep], rows[~keep]
+
+    return hold
+
+
+def _coarse(strata: Values, held: int, rest: int) -> Ints | None:
+    """Classes fit to stratify by: one of a kind joins the largest class; None where a side has not a row for each."""
+    codes = _codes(strata)
+    counts = np.bincount(codes)
+    codes = np.where(counts[codes] < 2, counts.argmax(), codes)
+    return codes if len(np.unique(codes)) <= min(held, rest) and counts.max() > 1 else None
+
+
+def _grouped_hold(groups: Ints, strata: Values | None, seed: int) -> Hold:
+    def hold(rows: Ints, share: float) -> tuple[Ints, Ints]:
+        ids = np.unique(groups[rows])
+        size = _size(len(ids), share, "groups")
+        folds = min(max(2, round(1 / share)), len(ids))
+        largest = 0 if strata is None else np.unique(strata[rows], return_counts=True)[1].max()
+        if share <= 0.5 and folds <= largest and len(ids) <= MOST_GROUPS_STRATIFIED:
+            splitter: Any = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        else:
+            splitter = GroupShuffleSplit(1, test_size=size, random_state=seed)
+        with warnings.catch_warnings():
+            # scikit-learn warns of classes rarer than the folds; `_classes_missing` tells the person what came of it.
+            warnings.simplefilter("ignore", UserWarning)
+            rest, held = next(splitter.split(rows, None if strata is None else _codes(strata[rows]), groups[rows]))
+        return rows[rest], rows[np.sort(held)]
+
+    return hold
+
+
+def _temporal_hold(order: Values) -> Hold:
+    def hold(rows: Ints, share: float) -> tuple[Ints, Ints]:
+        moments, which, counts = np.unique(order[rows], return_inverse=True, return_counts=True)
+        _size(len(moments), share, "different times")
+        # The cut nearest to the share asked for that falls between two moments.
+        before = counts.cumsum()[:-1]
+        cut = int(np.abs(before - len(rows) * (1 - share)).argmin())
+        return rows[which <= cut], rows[which > cut]
+
+    return hold
+
+
+def _size(units: int, share: float, what: str) -> int:
+    if units < 2:
+        raise DataError(
+            f"there are fewer {what} than parts (train, validation, test)",
+            "Bring more data; each part needs at least one.",
+        )
+    return min(max(1, round(units * share)), units - 1)
+
+
+def _merged(groups: Ints, duplicates: Values | None) -> tuple[Ints, str]:
+    if duplicates is None:
+        return groups, ""
+    copies = _codes(duplicates)
+    sides = groups.max() + 1, copies.max() + 1
+    shape = (sum(sides), sum(sides))
+    links = coo_array((np.ones(len(groups)), (groups, copies + sides[0])), shape=shape)
+    count, component = connected_components(links, directed=False)
+    if count < len(PARTS) <= sides[0]:
+        return groups, "copies of rows occur in different groups and may be on different sides"
+    return component[groups].astype(np.int64), ""
+
+
+def _codes(values: Values) -> Ints:
+    """Numbers 0, 1, 2 ... in order of first appearance, so that a split does not hang on how a hash sorts."""
+    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    codes: Ints = rank[inverse]
+    return codes
