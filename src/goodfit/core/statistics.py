@@ -53,7 +53,11 @@ def pooled(scores: UnitScores, clusters: NDArray[np.int64] | None) -> UnitScores
     if clusters is None:
         return scores
     _, index = np.unique(clusters, return_inverse=True)
-    return UnitScores(np.bincount(index, scores.sums), np.bincount(index, scores.weights))
+    units = int(index.max(initial=-1)) + 1
+    sums, weights = np.zeros(units), np.zeros(units)
+    np.add.at(sums, index, scores.sums)
+    np.add.at(weights, index, scores.weights)
+    return UnitScores(sums, weights)
 
 
 def estimate(

@@ -66,12 +66,13 @@ class Signature:
     ``inputs`` is the shape of one row without the batch axis: ``(28,)`` numbers, ``(1, 28, 28)`` a picture,
     ``(6,)`` the features of one token (the length is free). ``categories`` are the sizes of the whole-number
     codes among the features: the last ones of a table row, all of them for a token, where code 0 is padding.
-    Outputs are ``(batch, outputs)``, for token labels ``(batch, outputs, length)``.
+    Outputs are ``(batch, outputs)``, with ``tokens`` (one label a token) ``(batch, outputs, length)``.
     """
 
     inputs: tuple[int, ...]
     outputs: int
     categories: tuple[int, ...] = ()
+    tokens: bool = False
 
 
 @dataclass(frozen=True)

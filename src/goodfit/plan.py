@@ -1,0 +1,132 @@
+"""From settings and data to a recipe: what a person left open is chosen here, to suit the kind of data.
+
+The defaults are figures measured on real data (``bench/real.py``); each kind has one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from goodfit.core.errors import SettingsError, did_you_mean
+from goodfit.core.recipe import Recipe
+from goodfit.core.runtime import cores
+from goodfit.core.settings import ModelSettings, Settings, TrainingSettings
+from goodfit.core.task import Task
+from goodfit.models import FACTORIES, keywords
+from goodfit.training.losses import build_loss
+
+Choice = dict[str, Any]
+
+SMALL_MODELS = ("linear", "mlp")
+"""Models whose steps are so short that a second thread costs more than it brings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What will be run: the task with its loss, the recipe, and the settings with nothing left open."""
+
+    task: Task
+    recipe: Recipe
+    settings: Settings
+
+
+def plan(task: Task, settings: Settings) -> Plan:
+    """Fill in what the settings leave open."""
+    model, training = DEFAULTS[task.kind](task)
+    training = {**training, **_given(settings.training)}
+    name = settings.model.name if settings.model.name != "auto" else model["name"]
+    chosen = _model_keywords(name, model, settings.model)
+    loss, smoothing = training.pop("loss", None), training.pop("label_smoothing", 0.0)
+    factory = partial(FACTORIES[name], task.signature, **chosen)
+    recipe = Recipe(model=factory, seed=settings.seed, **training)
+    resolved = settings.model_copy(
+        update={
+            "data": settings.data.model_copy(update={"kind": task.kind}),
+            "model": ModelSettings(name=name, **chosen),
+            "training": TrainingSettings(loss=loss, label_smoothing=smoothing or None, **training),
+            "threads": settings.threads or (1 if name in SMALL_MODELS else cores()),
+        }
+    )
+    return Plan(replace(task, loss=build_loss(loss, task.objective, smoothing)), recipe, resolved)
+
+
+def _given(section: TrainingSettings | ModelSettings) -> Choice:
+    return section.model_dump(exclude_none=True, exclude={"name"})
+
+
+def _model_keywords(name: str, defaults: Mapping[str, Any], settings: ModelSettings) -> Choice:
+    known, given = keywords(name), _given(settings)
+    for key in given:
+        if key not in known:
+            raise SettingsError(
+                f"The 'model.{key}' setting does not apply to the model {name!r}", did_you_mean(key, known)
+            )
+    suited = {key: value for key, value in defaults.items() if key in known and name == defaults["name"]}
+    return {**known, **suited, **given}
+
+
+def _rows(task: Task) -> int:
+    return len(task.train)  # type: ignore[arg-type]
+
+
+def _epochs(rows: int, batch_size: int, updates: int, least: int, most: int) -> int:
+    """As many epochs as give about ``updates`` updates, between two bounds."""
+    return max(least, min(most, updates * batch_size // rows))
+
+
+def _series(task: Task) -> tuple[Choice, Choice]:
+    model = {"name": "mlp", "width": 64, "depth": 1}
+    training = {"optimizer": "adamw", "rate": 1e-3, "batch_size": 32, "epochs": 60, "patience": 15, "loss": "absolute"}
+    return model, training
+
+
+def _table(task: Task) -> tuple[Choice, Choice]:
+    batch = 32 if _rows(task) < 2_000 else 128
+    model = {"name": "mlp", "width": 128, "depth": 2, "dropout": 0.1}
+    training = {
+        "optimizer": "adamw",
+        "rate": 1e-3,
+        "weight_decay": 0.01,
+        "batch_size": batch,
+        "epochs": _epochs(_rows(task), batch, 6_000, 8, 100),
+        "patience": 15,
+    }
+    return model, training
+
+
+def _images(task: Task) -> tuple[Choice, Choice]:
+    model = {"name": "cnn", "width": 32, "depth": 3}
+    training = {
+        "optimizer": "adamw",
+        "rate": 2e-3,
+        "weight_decay": 0.02,
+        "warmup": 0.1,
+        "batch_size": 64,
+        "epochs": _epochs(_rows(task), 64, 3_000, 8, 40),
+    }
+    return model, training
+
+
+def _sequences(task: Task) -> tuple[Choice, Choice]:
+    model = {"name": "attention", "width": 128, "depth": 2, "heads": 4, "dropout": 0.1}
+    training = {
+        "optimizer": "adamw",
+        "rate": 1e-3,
+        "weight_decay": 0.02,
+        "warmup": 0.1,
+        "clip": 1.0,
+        "batch_size": 32,
+        "epochs": _epochs(_rows(task), 32, 5_000, 8, 30),
+    }
+    return model, training
+
+
+DEFAULTS: Mapping[str, Callable[[Task], tuple[Choice, Choice]]] = {
+    "series": _series,
+    "table": _table,
+    "images": _images,
+    "sequences": _sequences,
+}

@@ -1,0 +1,74 @@
+"""The order in which rows are visited, and the batches made of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from goodfit.core.runtime import cores
+from goodfit.core.task import Batch, Rows
+
+POOL = 64
+"""Batches whose padded rows are sorted by length together: little padding, and still a random order."""
+
+SLOW_BATCH = 0.02
+"""Seconds to read one batch from which worker processes pay for themselves."""
+
+
+def batch_count(dataset: Dataset[Batch], batch_size: int) -> int:
+    """Batches in one pass, the last one perhaps smaller."""
+    return -(-len(dataset) // batch_size)  # type: ignore[arg-type]
+
+
+def loader(
+    dataset: Dataset[Batch], batch_size: int, *, shuffle: bool = False, generator: Generator | None = None
+) -> Iterable[Batch]:
+    """Batches, a new pass each time it is iterated: indexed where rows are in memory, else a DataLoader."""
+    if isinstance(dataset, Rows):
+        return InMemory(dataset, batch_size, shuffle, generator)
+    workers = max(1, cores() - 1) if _seconds_per_row(dataset) * batch_size > SLOW_BATCH else 0
+    return DataLoader(
+        dataset,
+        batch_size,
+        shuffle=shuffle,
+        generator=generator,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Batches of `Rows`, without a worker, a copy of single rows, or a collate function."""
+
+    rows: Rows
+    batch_size: int
+    shuffle: bool = False
+    generator: Generator | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index in self._order():
+            yield self.rows.batch(index)
+
+    def _order(self) -> Iterable[Tensor]:
+        count, lengths = len(self.rows), self.rows.lengths
+        index = torch.randperm(count, generator=self.generator) if self.shuffle else torch.arange(count)
+        if lengths is None or not self.shuffle:
+            return torch.split(index, self.batch_size)
+        groups: list[Tensor] = []
+        for pool in torch.split(index, self.batch_size * POOL):
+            groups += torch.split(pool[torch.argsort(lengths[pool], stable=True)], self.batch_size)
+        return [groups[i] for i in torch.randperm(len(groups), generator=self.generator).tolist()]
+
+
+def _seconds_per_row(dataset: Dataset[Batch]) -> float:
+    began = time.perf_counter()
+    for index in range(min(4, len(dataset))):  # type: ignore[arg-type]
+        dataset[index]
+    return (time.perf_counter() - began) / 4

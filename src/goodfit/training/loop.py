@@ -1,0 +1,139 @@
+"""One training loop, readable from top to bottom. `Event`'s docstring is its score."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Generator, Tensor
+
+from goodfit.core.recipe import Recipe
+from goodfit.core.run import Measurement, Outcome, Run
+from goodfit.core.runtime import environment, seed_everything
+from goodfit.core.step import Callback, Event, Step
+from goodfit.core.task import Task
+from goodfit.training.batches import batch_count, loader
+from goodfit.training.evaluation import mean_loss, weight_of
+from goodfit.training.optimizers import build_optimizer
+from goodfit.training.schedules import build_schedule
+from goodfit.training.stopping import BestEpoch
+
+
+def fit(task: Task, recipe: Recipe, callbacks: Sequence[Callback] = (), *, deadline: float | None = None) -> Run:
+    """Train a fresh model of ``recipe`` on ``task``; keep the weights of the best epoch by validation loss.
+
+    ``deadline`` is a moment of `time.monotonic`; training stops at the update that passes it.
+    """
+    began = time.monotonic()
+    loop = _Loop(task, recipe, callbacks, deadline)
+    best = BestEpoch(recipe.patience)
+    measurements: list[Measurement] = []
+    outcome = None
+    loop.emit(Event.FIT_START)
+    while outcome is None:
+        train_loss, outcome = loop.run_epoch()
+        validation_loss = mean_loss(loop.model, task, task.validation)
+        measurements.append(Measurement("train_loss", loop.update, train_loss))
+        measurements.append(Measurement("validation_loss", loop.update, validation_loss))
+        loop.emit(Event.EPOCH_END, train_loss=train_loss, validation_loss=validation_loss)
+        best.see(loop.epoch, validation_loss, loop.accelerator.unwrap_model(loop.model))
+        if not math.isfinite(train_loss):
+            outcome = Outcome.DIVERGED
+        elif outcome is None and loop.epoch == recipe.epochs:
+            outcome = Outcome.FINISHED
+        elif outcome is None and best.out_of_patience(loop.epoch):
+            outcome = Outcome.STOPPED_EARLY
+    loop.emit(Event.FIT_END)
+    return Run(
+        task=task.fingerprint(),
+        recipe=recipe,
+        outcome=outcome,
+        measurements=tuple(measurements),
+        weights=best.weights,
+        best_epoch=best.epoch,
+        epochs=loop.epoch,
+        updates=loop.update,
+        seconds=time.monotonic() - began,
+        environment=environment(),
+    )
+
+
+@cache
+def _accelerator() -> Accelerator:
+    return Accelerator()
+
+
+class _Loop:
+    """The moving parts of one `fit`."""
+
+    def __init__(self, task: Task, recipe: Recipe, callbacks: Sequence[Callback], deadline: float | None) -> None:
+        seed_everything(recipe.seed)
+        self.task, self.recipe, self.callbacks, self.deadline = task, recipe, callbacks, deadline
+        self.accelerator = _accelerator()
+        model = recipe.model()
+        self.optimizer = build_optimizer(recipe, model.parameters())
+        self.model = self.accelerator.prepare(model)
+        order = Generator().manual_seed(recipe.seed)
+        self.batches = loader(task.train, recipe.batch_size, shuffle=recipe.shuffle, generator=order)
+        self.planned = recipe.epochs * batch_count(task.train, recipe.batch_size)
+        self.scheduler = build_schedule(recipe, self.optimizer, self.planned)
+        self.update = self.epoch = 0
+
+    def run_epoch(self) -> tuple[float, Outcome | None]:
+        """One pass over the training rows; the mean loss on the way, and why training has to stop if it has."""
+        self.model.train()
+        device = self.accelerator.device
+        total, weight, outcome = torch.zeros((), device=device), 0.0, None
+        for inputs, targets in self.batches:
+            inputs, targets = inputs.to(device), targets.to(device)
+            total += self.step(inputs, targets) * (here := weight_of(targets, self.task))
+            weight += here
+            if outcome := self.interrupted():
+                break
+        self.epoch += 1
+        return float(total) / weight, outcome
+
+    def step(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """One update of the weights; the batch's loss before it."""
+        outputs = self.model(inputs)
+        loss = self.task.loss(outputs, targets)
+        moment = {"inputs": inputs, "targets": targets, "outputs": outputs, "loss": loss}
+        self.emit(Event.LOSS, **moment)
+        self.accelerator.backward(loss)
+        self.emit(Event.GRADIENT, **moment)
+        if self.recipe.clip is not None:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.scheduler.step()
+        self.update += 1
+        self.emit(Event.UPDATE, **moment)
+        self.optimizer.zero_grad()
+        return loss.detach()
+
+    def interrupted(self) -> Outcome | None:
+        if self.update == self.recipe.max_updates:
+            return Outcome.UPDATES_REACHED
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            return Outcome.OUT_OF_TIME
+        return None
+
+    def emit(self, event: Event, **moment: Any) -> None:
+        for callback in self.callbacks:
+            if event in callback.events:
+                callback(
+                    Step(
+                        event=event,
+                        update=self.update,
+                        epoch=self.epoch,
+                        model=self.model,
+                        optimizer=self.optimizer,
+                        planned_updates=self.planned,
+                        planned_epochs=self.recipe.epochs,
+                        **moment,
+                    )
+                )

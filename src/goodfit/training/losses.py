@@ -1,0 +1,37 @@
+"""Losses by name. Each is ``(outputs, targets) -> scalar`` in the shapes of `core.task.Signature`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor
+from torch.nn import functional
+
+from goodfit.core.errors import SettingsError
+from goodfit.core.task import IGNORED, Loss, Objective
+
+
+def softmax_mean_square(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean square between probabilities and one-hot targets (the Brier score over classes); stalls where it is flat."""
+    classes = outputs.shape[1]
+    chances = functional.softmax(outputs, dim=1).movedim(1, -1).reshape(-1, classes)
+    flat = targets.reshape(-1)
+    counted = flat != IGNORED
+    return functional.mse_loss(chances[counted], functional.one_hot(flat[counted], classes).to(chances.dtype))
+
+
+def build_loss(name: str | None, objective: Objective, label_smoothing: float = 0.0) -> Loss:
+    """The loss called ``name``, or the one that suits the objective."""
+    if objective == "regression":
+        losses: dict[str, Loss] = {"mean_square": functional.mse_loss, "absolute": functional.l1_loss}
+        name = name or "mean_square"
+    else:
+        smooth = partial(functional.cross_entropy, label_smoothing=label_smoothing)
+        losses = {"cross_entropy": smooth, "mean_square": softmax_mean_square}
+        name = name or "cross_entropy"
+    if name not in losses:
+        raise SettingsError(
+            f"The 'training.loss' setting must be one of {', '.join(losses)} for {objective.replace('_', ' ')}. "
+            f"Got {name!r} instead"
+        )
+    return losses[name]

@@ -1,0 +1,53 @@
+"""Course of the learning rate: linear warm-up, then constant, steps, cosine or a straight line to zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from goodfit.core.recipe import Recipe
+
+
+def constant(progress: float) -> float:
+    return 1.0
+
+
+def step(progress: float) -> float:
+    """A tenth after half of the updates, a hundredth after three quarters (He et al. 2016)."""
+    return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
+
+
+def cosine(progress: float) -> float:
+    """Half a cosine from one to zero (Loshchilov & Hutter 2017)."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def linear(progress: float) -> float:
+    return 1 - progress
+
+
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "constant": constant,
+    "step": step,
+    "cosine": cosine,
+    "linear": linear,
+}
+
+
+def factor(name: str, update: int, total: int, warmup: float) -> float:
+    """What the rate is multiplied by at ``update`` (from 0) of ``total``; the schedule begins where warm-up ends."""
+    rising = round(warmup * total)
+    if update < rising:
+        return (update + 1) / rising
+    return SCHEDULES[name](min(1.0, (update - rising) / max(1, total - rising)))
+
+
+def build_schedule(recipe: Recipe, optimizer: Optimizer, total: int) -> LRScheduler:
+    """The scheduler of a recipe, to be stepped once an update."""
+    schedule = recipe.schedule
+    if not isinstance(schedule, str):
+        return schedule(optimizer)
+    return LambdaLR(optimizer, lambda update: factor(schedule, update, total, recipe.warmup))
