@@ -1,0 +1,132 @@
+"""The first verdict: the two top questions of the guide, answered from scores alone.
+
+No experiment is run here, so no cause is named: the diagnosis says which branch of the guide the run is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+
+from goodfit.core.evidence import Answer, Diagnosis
+from goodfit.core.run import Outcome, Run
+from goodfit.core.score import Scorecard
+from goodfit.core.statistics import Estimate, UnitScores, difference, estimate, unpaired_difference
+from goodfit.core.task import Part, Task
+from goodfit.guide.tree import LEAVES, TREE
+
+GAP_SHARE = 0.1
+"""A gap between training and validation counts from a tenth of the reference's error on.
+
+Our own choice of what is worth a person's time; a gap must also exceed its 95 % interval. The false-alarm
+rate of the pair of rules on healthy runs is not measured yet.
+"""
+
+
+def diagnose_scores(task: Task, run: Run, card: Scorecard, baselines: Mapping[str, Scorecard]) -> Diagnosis:
+    """Walk the two top questions for one run; needs the scores of the training and validation parts."""
+    if run.outcome is Outcome.DIVERGED:
+        sentence = f"The training loss stopped being a finite number after {run.updates:,} updates."
+        return Diagnosis(None, sentence, (Answer(TREE[0].name, "large", sentence),))
+    first = training_loss_large(task, card, baselines)
+    if first.answer != "small":
+        return _conclude((first,))
+    return _conclude((first, validation_loss_large(task, card, baselines)))
+
+
+def training_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, Scorecard]) -> Answer:
+    """Large if no better than a reference that learns nothing, or if a simple model does better on training
+    AND validation rows, both beyond the 95 % interval: then a lower training loss exists that is not memory.
+    """
+    name, reference = _reference(task, baselines)
+    train = relative_error(task, card, reference, "train")
+    numbers = {"relative training error": train.value, "low": train.low, "high": train.high}
+    if isnan(train.high):
+        return Answer(TREE[0].name, "undetermined", "There are too few rows to tell.", numbers)
+    if train.high >= 1:
+        sentence = (
+            f"On the training rows the network is not better than '{name}' ({_against(card, reference, 'train')})."
+        )
+        return Answer(TREE[0].name, "large", sentence, numbers)
+    for other, baseline in baselines.items():
+        if all(_better(task, baseline, card, part) for part in ("train", "validation")):
+            sentence = (
+                f"'{other}' fits the training rows better ({_against(card, baseline, 'train')}), "
+                f"and the validation rows too ({_against(card, baseline, 'validation')})."
+            )
+            return Answer(TREE[0].name, "large", sentence, numbers)
+    sentence = (
+        f"The network's training error is {train.value:.0%} of that of '{name}', "
+        "and no simple model does better on training and validation rows alike."
+    )
+    return Answer(TREE[0].name, "small", sentence, numbers)
+
+
+def validation_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, Scorecard]) -> Answer:
+    """Large if the gap to the training error exceeds its interval and `GAP_SHARE`, or if a simple model does
+    better on the validation rows beyond the interval.
+    """
+    name, reference = _reference(task, baselines)
+    train = relative_error(task, card, reference, "train")
+    validation = relative_error(task, card, reference, "validation")
+    gap = unpaired_difference(validation, train)
+    numbers = {
+        "relative training error": train.value,
+        "relative validation error": validation.value,
+        "gap": gap.value,
+        "low": gap.low,
+        "high": gap.high,
+    }
+    for other, baseline in baselines.items():
+        if _better(task, baseline, card, "validation"):
+            sentence = f"'{other}' is better on the validation rows ({_against(card, baseline, 'validation')})."
+            return Answer(TREE[1].name, "large", sentence, numbers)
+    shares = (
+        f"{validation.value:.0%} of the error of '{name}' on the validation rows, "
+        f"{train.value:.0%} on the training rows"
+    )
+    if isnan(gap.low):
+        return Answer(TREE[1].name, "undetermined", "There are too few rows to tell.", numbers)
+    if gap.low > 0 and gap.value > GAP_SHARE:
+        return Answer(TREE[1].name, "large", f"The network keeps {shares}.", numbers)
+    return Answer(
+        TREE[1].name, "small", f"The network keeps {shares}: a small gap, or one within the interval.", numbers
+    )
+
+
+def relative_error(task: Task, card: Scorecard, reference: Scorecard, part: Part) -> Estimate:
+    """The card's error as a share of the reference's on the same rows: 0 is perfect, 1 no better than it."""
+    mine, theirs = _errors(card, part), _errors(reference, part)
+    if not theirs.sums.sum():
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    return estimate(UnitScores(mine.sums, theirs.sums), task.clusters.get(part))
+
+
+def _conclude(path: tuple[Answer, ...]) -> Diagnosis:
+    last = path[-1]
+    if last.answer == "undetermined":
+        return Diagnosis("undetermined", f"Undetermined. {last.sentence}", path)
+    question = next(each for each in TREE if each.name == last.question)
+    return Diagnosis(None, f"{LEAVES[question.branches[last.answer]]} {last.sentence}", path)
+
+
+def _reference(task: Task, baselines: Mapping[str, Scorecard]) -> tuple[str, Scorecard]:
+    """The best of the predictions that learn nothing, judged on the validation rows."""
+    names = [name for name in ("constant", *task.naive) if name in baselines]
+    sign = -1 if baselines[names[0]].metric.higher_is_better else 1
+    best = min(names, key=lambda name: sign * baselines[name].value("validation"))
+    return best, baselines[best]
+
+
+def _errors(card: Scorecard, part: Part) -> UnitScores:
+    units = card.units[part]
+    return UnitScores(units.weights - units.sums, units.weights) if card.metric.higher_is_better else units
+
+
+def _better(task: Task, first: Scorecard, second: Scorecard, part: Part) -> bool:
+    """Whether ``first`` has the lower error on a part, beyond the paired 95 % interval."""
+    return difference(_errors(first, part), _errors(second, part), task.clusters.get(part)).high < 0
+
+
+def _against(card: Scorecard, other: Scorecard, part: Part) -> str:
+    return f"{card.metric.name} {card.value(part):.4g} against {other.value(part):.4g}"
