@@ -18,7 +18,6 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -373,10 +372,10 @@ def _inline(value: Any) -> str:
 
 
 def _dumped(value: Any, *, flow: bool) -> str:
-    dump = partial(yaml.safe_dump, value, sort_keys=False, default_flow_style=flow, width=math.inf)
-    readable: str = dump(allow_unicode=True)
+    style: dict[str, Any] = {"sort_keys": False, "default_flow_style": flow, "width": math.inf}
+    readable: str = yaml.safe_dump(value, allow_unicode=True, **style)
     # PyYAML writes some line separators as they are and reads them back as line ends.
-    return readable if readable.replace("\n", "").isprintable() else dump(allow_unicode=False)
+    return readable if readable.replace("\n", "").isprintable() else str(yaml.safe_dump(value, **style))
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
