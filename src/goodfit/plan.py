@@ -32,6 +32,18 @@ class Plan:
     recipe: Recipe
     settings: Settings
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """The model and the recipe in words."""
+        model, training = self.settings.model, self.settings.training
+        shape = _given(model)
+        size = ", ".join(f"{key} {shape[key]}" for key in ("width", "depth") if key in shape)
+        return {
+            "model": f"{model.name}, {size}" if size else model.name,
+            "recipe": f"{training.optimizer}, rate {training.rate:g}, batches of {training.batch_size}, "
+            f"at most {training.epochs} epochs",
+        }
+
 
 def plan(task: Task, settings: Settings) -> Plan:
     """Fill in what the settings leave open."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from goodfit.core.step import Callback
+from goodfit.core.step import Callback, Event, Step
 
 
 class Progress(Callback, Protocol):
@@ -16,3 +16,18 @@ class Progress(Callback, Protocol):
 
     def inferred(self, facts: Mapping[str, str]) -> None:
         """What was inferred, by short key, before the training starts."""
+
+
+class Silent:
+    """Progress for nobody: nothing is shown."""
+
+    events: frozenset[Event] = frozenset()
+
+    def stage(self, doing: str) -> None:
+        """Nothing."""
+
+    def inferred(self, facts: Mapping[str, str]) -> None:
+        """Nothing."""
+
+    def __call__(self, step: Step) -> None:
+        """Nothing."""

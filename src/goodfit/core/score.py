@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,16 @@ class Scorecard:
 
     def value(self, part: Part) -> float:
         return self.estimates[part].value
+
+    def joined(self, other: Scorecard) -> Scorecard:
+        """This card with the parts of another one for the same model."""
+        return replace(
+            self,
+            predictions={**self.predictions, **other.predictions},
+            truth={**self.truth, **other.truth},
+            units={**self.units, **other.units},
+            estimates={**self.estimates, **other.estimates},
+        )
 
 
 def score(task: Task, predictions: Mapping[Part, Array], *, note: str = "", seed: int = 0) -> Scorecard:

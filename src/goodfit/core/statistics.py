@@ -65,7 +65,7 @@ def estimate(
 ) -> Estimate:
     """The ratio and its percentile bootstrap interval over units (Efron & Tibshirani 1993, ch. 13)."""
     units = _at_most(pooled(scores, clusters), seed)
-    if len(units.sums) < 2:
+    if len(units.sums) < 2 or not np.isfinite(units.sums).all():
         return Estimate(scores.value, float("nan"), float("nan"))
 
     def ratio(sums: Floats, weights: Floats, axis: int = -1) -> Floats:

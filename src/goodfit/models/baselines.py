@@ -38,6 +38,8 @@ class Baseline:
 
     name: str
     predict: Callable[[Task, int], tuple[dict[Part, Array], str]]
+    seconds: Callable[[Task], float] = lambda task: 0.1
+    """A rough upper bound of what it takes on one core."""
 
 
 def constant(task: Task, seed: int) -> tuple[dict[Part, Array], str]:
@@ -102,9 +104,31 @@ def baselines(task: Task) -> tuple[Baseline, ...]:
     """The baselines that suit a task, quickest first."""
     known = (Baseline("constant", constant), *(Baseline(name, naive(name)) for name in task.naive))
     if task.objective == "sequence_labelling":
-        return (*known, Baseline("lexicon", lexicon), Baseline("window", window))
+        return (*known, Baseline("lexicon", lexicon), Baseline("window", window, _window_seconds))
     straight = "linear regression" if task.objective == "regression" else "logistic regression"
-    return (*known, Baseline(straight, linear), Baseline("gradient boosting", gradient_boosting))
+    return (
+        *known,
+        Baseline(straight, linear, _linear_seconds),
+        Baseline("gradient boosting", gradient_boosting, _boosted_seconds),
+    )
+
+
+def _window_seconds(task: Task) -> float:
+    counted = int((_rows(task, "train").targets != IGNORED).sum())
+    return 1 + counted * len(task.signature.categories) * task.signature.outputs / 1e6
+
+
+def _linear_seconds(task: Task) -> float:
+    return 0.5 + _cells(task, MOST_ROWS) / (2e7 if task.objective == "regression" else 2e6)
+
+
+def _boosted_seconds(task: Task) -> float:
+    return 1 + min(_cells(task, 10**9), BOOSTED_CELLS) / 2e5
+
+
+def _cells(task: Task, most_rows: int) -> int:
+    rows = min(most_rows, len(task.train))  # type: ignore[arg-type]
+    return int(rows * np.prod(task.signature.inputs)) * max(1, len(task.classes))
 
 
 def _parts(task: Task) -> tuple[Part, ...]:

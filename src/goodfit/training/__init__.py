@@ -1,7 +1,7 @@
 """The loop and what it is made of: batches, optimisers, schedules, stopping, evaluation."""
 
-from goodfit.training.budget import within
+from goodfit.training.budget import Budget, within
 from goodfit.training.evaluation import evaluating, mean_loss, predict, probabilities
 from goodfit.training.loop import fit
 
-__all__ = ["evaluating", "fit", "mean_loss", "predict", "probabilities", "within"]
+__all__ = ["Budget", "evaluating", "fit", "mean_loss", "predict", "probabilities", "within"]

@@ -16,6 +16,26 @@ RESERVE = 0.8
 """Share of the budget that the plan uses: later epochs are slower than a trial on a busy machine."""
 
 
+@dataclass(frozen=True)
+class Budget:
+    """Seconds for a whole run, counted from ``began`` (`time.monotonic`); None is no limit."""
+
+    seconds: float | None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def left(self) -> float:
+        return float("inf") if self.seconds is None else self.seconds - self.spent
+
+    def deadline(self, share: float) -> float | None:
+        """The moment at which ``share`` of what is left now will be used up."""
+        return None if self.seconds is None else time.monotonic() + share * max(0.0, self.left)
+
+
 @dataclass
 class _Clock:
     """Notes when each update ended, and when the validation pass after them did."""

@@ -1,0 +1,293 @@
+"""The road from data to report: the only place where the rooms are wired together."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from goodfit import data as kinds
+from goodfit.core import configuration
+from goodfit.core.errors import DataError, SettingsError, TrainingError
+from goodfit.core.evidence import Diagnosis
+from goodfit.core.progress import Progress, Silent
+from goodfit.core.run import Outcome, Run
+from goodfit.core.runtime import deterministic, environment, threads
+from goodfit.core.score import Scorecard, score
+from goodfit.core.settings import Settings
+from goodfit.core.step import Event, Step
+from goodfit.core.task import PARTS, Part, Task
+from goodfit.guide import diagnose_scores
+from goodfit.ledger import Ledger
+from goodfit.models.baselines import baselines as suited
+from goodfit.models.summary import layers, parameter_count
+from goodfit.plan import Plan, plan
+from goodfit.report.document import document
+from goodfit.report.html import render
+from goodfit.report.views import Content
+from goodfit.training import Budget, evaluating, fit, predict, probabilities, within
+
+TRAINING_SHARE = 0.7
+"""Share of a time budget that training may use; baselines, scores and the report need the rest."""
+REPORT_SECONDS = 3.0
+"""What is kept back for scores and report when a baseline asks whether it still fits into the budget."""
+CHOOSING: tuple[Part, ...] = ("train", "validation")
+"""The parts a verdict may look at; the test part is read once, after it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run gives back: the fitted model, its honest scores, the verdict, and where the evidence lies."""
+
+    task: Task
+    settings: Settings
+    run: Run
+    model: nn.Module
+    scorecard: Scorecard
+    baselines: Mapping[str, Scorecard]
+    diagnosis: Diagnosis
+    document: Mapping[str, Any]
+    directory: Path
+
+    @property
+    def verdict(self) -> str:
+        return self.diagnosis.sentence
+
+    @property
+    def report(self) -> Path:
+        return self.directory / "report.html"
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Predictions for new data of the same kind: numbers in the target's unit, or class names.
+
+        For token sequences a list of lists of words gives an object array of lists of labels.
+        """
+        inputs = _encoded(self.task, rows)
+        with evaluating(self.model):
+            guess = self.task.decode(self.model(inputs), inputs).numpy()
+        if self.task.objective == "regression":
+            return np.asarray(guess)
+        names = np.asarray(self.task.classes)
+        if self.task.objective == "classification":
+            return names[guess]
+        found = np.empty(len(guess), dtype=object)
+        found[:] = [names[labels[: len(words)]].tolist() for labels, words in zip(guess, rows, strict=True)]
+        return found
+
+    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
+        """Probabilities (rows, classes), columns in the order of ``task.classes``; classification only."""
+        if self.task.objective != "classification":
+            raise DataError("Probabilities exist for classification only", "Call predict instead.")
+        with evaluating(self.model):
+            return functional.softmax(self.model(_encoded(self.task, rows)).double(), dim=1).numpy()
+
+    def __repr__(self) -> str:
+        card = self.scorecard
+        scores = ", ".join(f"{part} {card.value(part):.4g}" for part in card.estimates)
+        return f"<goodfit run {self.document['run']}: {card.metric.name} {scores}. {self.verdict}>"
+
+
+def run(
+    data: Any,
+    target: str | None = None,
+    *,
+    config: str | Path | Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Result:
+    """Train on ``data`` (a path, or a polars / pandas / numpy / torch table) and say how well the model fits.
+
+    ``config`` is a file or a mapping of settings; ``settings`` are single ones by their dotted name with
+    ``__`` for the dot: ``run(frame, "price", seed=1, training__rate=3e-4)``.
+    """
+    layers_ = [_config(config)] if config is not None else []
+    given = {key.replace("__", "."): value for key, value in settings.items() if value is not None}
+    if target is not None:
+        given["data.target"] = target
+    is_path = isinstance(data, str | Path)
+    if is_path:
+        given["data.path"] = str(data)
+    merged = configuration.merge(*layers_, configuration.from_mapping(given, "goodfit.run"))
+    return execute(merged, None if is_path else data, progress)
+
+
+def execute(settings: Settings, source: Any = None, progress: Progress | None = None) -> Result:
+    """Do what ``settings`` say, from reading the data (``source``, or ``settings.data.path``) to the report."""
+    progress = progress or Silent()
+    budget = Budget(None if settings.time is None else configuration.parse_duration(settings.time))
+    if source is None:
+        if settings.data.path is None:
+            raise SettingsError("There are no data to train on", "Give a file or folder, or set data.path.")
+        source = Path(settings.data.path)
+    progress.stage(f"reading {source.name if isinstance(source, Path) else 'the data'}")
+    todo = plan(kinds.load(source, settings.data, settings.seed), settings)
+    progress.inferred({**todo.task.facts, **todo.facts})
+    with (
+        Ledger(settings.out) as ledger,
+        ledger.record(
+            name=todo.task.name,
+            kind=todo.task.kind,
+            settings=todo.settings.model_dump(mode="json"),
+            environment=environment(),
+        ) as record,
+    ):
+        result, files = _execute(todo, budget, progress, record)
+        progress.stage("writing the report")
+        for name, content in files.items():
+            record.write(name, content() if callable(content) else content)
+        record.done(result.run.outcome.name.lower(), dict(result.document))
+    return result
+
+
+def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Result, dict[str, Any]]:
+    count = todo.settings.threads or 1
+    with threads(count), deterministic(todo.settings.deterministic):
+        todo, trained = _train(todo, budget, progress, record)
+        task = todo.task
+        model = _model(trained)
+        predictions = {part: predict(model, task, rows) for part in PARTS if (rows := task.part(part)) is not None}
+    guesses, not_run = _baselines(task, budget, progress, todo.settings.seed)
+    progress.stage("scoring")
+    everyone = {"": (predictions, ""), **guesses}
+    cards = {name: score(task, {p: found[p] for p in CHOOSING}, note=note) for name, (found, note) in everyone.items()}
+    mine = cards.pop("")
+    diagnosis = diagnose_scores(task, trained, mine, cards)
+    if task.test is not None:
+        mine = mine.joined(score(task, {"test": predictions["test"]}))
+        cards = {name: card.joined(score(task, {"test": guesses[name][0]["test"]})) for name, card in cards.items()}
+    shown = _summary(task, trained, model)
+    found = document(
+        name=record.id,
+        task=task,
+        run=trained,
+        card=mine,
+        baselines=cards,
+        not_run=not_run,
+        diagnosis=diagnosis,
+        model=shown,
+        settings=todo.settings.model_dump(mode="json", exclude_none=True),
+        directory=str(record.directory),
+        seconds=budget.spent,
+        next_commands=_next(record.id, todo.settings),
+    )
+    content = Content(
+        task=task,
+        run=trained,
+        scorecard=mine,
+        baselines=cards,
+        not_run=not_run,
+        diagnosis=diagnosis,
+        settings_yaml=configuration.dump_yaml(todo.settings),
+        command=f"goodfit run --config {shlex.quote(str(record.directory / 'config.yaml'))}",
+        layers=shown["layers"],
+        seconds=budget.spent,
+        probabilities=_chances(task, model),
+    )
+    result = Result(task, todo.settings, trained, model, mine, cards, diagnosis, found, record.directory)
+    files = {
+        "config.yaml": configuration.dump_yaml(todo.settings),
+        "model.safetensors": save(dict(trained.weights)),
+        "report.html": lambda: render(content),
+    }
+    return result, files
+
+
+def _train(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Plan, Run]:
+    """Train within the budget. What the budget cost is written into the settings, so that they repeat the run."""
+    recipe, deadline = todo.recipe, budget.deadline(TRAINING_SHARE)
+    if deadline is not None:
+        progress.stage("timing a few steps")
+        recipe = within(todo.task, recipe, TRAINING_SHARE * budget.left)
+    progress.stage("training")
+
+    def measure(step: Step) -> None:
+        record.measure(step.update, {"train_loss": step.train_loss, "validation_loss": step.validation_loss})
+
+    try:
+        trained = fit(todo.task, recipe, [progress, _At(Event.EPOCH_END, measure)], deadline=deadline)
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(f"The training failed: {error}", "Change the recipe with --set.") from error
+    if trained.outcome is Outcome.OUT_OF_TIME:
+        recipe = replace(recipe, max_updates=trained.updates)
+    kept = {"epochs": recipe.epochs, "max_updates": recipe.max_updates}
+    settings = todo.settings.model_copy(
+        update={"time": None, "training": todo.settings.training.model_copy(update=kept)}
+    )
+    return replace(todo, recipe=recipe, settings=settings), trained
+
+
+@dataclass(frozen=True)
+class _At:
+    """A callback from a plain function."""
+
+    event: Event
+    call: Callable[[Step], None]
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return (self.event,)
+
+    def __call__(self, step: Step) -> None:
+        self.call(step)
+
+
+def _model(trained: Run) -> nn.Module:
+    model = trained.recipe.model()
+    model.load_state_dict(dict(trained.weights))
+    return model.eval()
+
+
+Guesses = dict[str, tuple[Mapping[Part, Any], str]]
+
+
+def _baselines(task: Task, budget: Budget, progress: Progress, seed: int) -> tuple[Guesses, dict[str, str]]:
+    found: Guesses = {}
+    not_run: dict[str, str] = {}
+    for baseline in suited(task):
+        needed = baseline.seconds(task)
+        if needed > 1 and needed > budget.left - REPORT_SECONDS:
+            not_run[baseline.name] = f"may take {needed:.0f} s, {max(0.0, budget.left):.0f} s of the budget were left"
+            continue
+        progress.stage(f"baseline: {baseline.name}")
+        found[baseline.name] = baseline.predict(task, seed)
+    return found, not_run
+
+
+def _summary(task: Task, trained: Run, model: nn.Module) -> dict[str, Any]:
+    row, _ = task.train[0]
+    return {
+        "name": getattr(getattr(trained.recipe.model, "func", None), "__name__", type(model).__name__),
+        "parameters": parameter_count(model),
+        "layers": layers(model, row[None]),
+    }
+
+
+def _chances(task: Task, model: nn.Module) -> Mapping[Part, NDArray[np.float64]] | None:
+    if task.objective != "classification" or task.test is None:
+        return None
+    return {"test": probabilities(model, task.test)}
+
+
+def _next(name: str, settings: Settings) -> list[str]:
+    where = "" if settings.out == Settings().out else f" --out {shlex.quote(settings.out)}"
+    return [f"goodfit show {name}{where}", f"goodfit show {name} --model{where}"]
+
+
+def _encoded(task: Task, rows: Any) -> Tensor:
+    if task.encode is None:
+        raise DataError(f"This task ({task.kind}) cannot read new data")
+    return task.encode(rows)
+
+
+def _config(config: str | Path | Mapping[str, Any]) -> list[configuration.Given]:
+    if isinstance(config, Mapping):
+        return configuration.from_mapping(config, "config")
+    return configuration.from_file(config)
