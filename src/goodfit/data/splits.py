@@ -23,8 +23,8 @@ from goodfit.core.task import PARTS, Part
 
 Ints = NDArray[np.int64]
 Values = NDArray[Any]
-Hold = Callable[[Ints, float], tuple[Ints, Ints]]
-"""``hold(rows, share) -> (rest, held)``."""
+Hold = Callable[[Ints, float, int], tuple[Ints, Ints]]
+"""``hold(rows, share, keep) -> (rest, held)``, where the rest has at least ``keep`` units (rows, groups, moments)."""
 
 WORDS: dict[str, Part] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -102,24 +102,34 @@ def given_split(
     validation: float = 0.2,
     test: float = 0.2,
     where: str = "",
+    at: Callable[[int], str] | None = None,
 ) -> Indices:
     """The split a person gives: ``labels`` (n,) says train, dev/val/valid/validation or test in any case.
 
     A validation or test part that is not given is taken from the training rows, by time, by groups or at
-    random as the other arguments say. DataError for another word, or where all rows are in one part.
+    random as the other arguments say. DataError for another word, or where all rows are in one part;
+    ``where`` is the file and ``at`` the place of a row, for the message.
     """
-    parts = np.array([_given_part(label, row, where) for row, label in enumerate(labels)], dtype=object)
+    words = [str(label).strip().lower() for label in labels]
+    unknown = next((row for row, word in enumerate(words) if word not in WORDS), None)
+    if unknown is not None:
+        raise DataError(
+            f"{str(labels[unknown])!r} is no part of a split",
+            "Use train, validation (or dev, val, valid) and test.",
+            where=at(unknown) if at else f"{where} row {unknown + 1}".strip(),
+        )
+    parts = np.array([WORDS[word] for word in words])
     rows: dict[Part, Ints] = {name: np.flatnonzero(parts == name).astype(np.int64) for name in PARTS}
     found = [name for name in PARTS if len(rows[name])]
     if "train" not in found or len(found) < 2:
         lacking = "no row is for training" if "train" not in found else "all rows are for training"
         raise DataError(lacking, "Give at least train and test rows, or let goodfit split them.", where=where)
-    hold = _hold_for(len(parts), strata, duplicates, groups, order, seed)
+    hold = _hold_for(len(words), strata, duplicates, groups, order, seed)
     notes = []
     wanted: tuple[tuple[Part, float], ...] = (("test", test), ("validation", validation))
     for name, share in wanted:
         if name not in found:
-            rows["train"], rows[name] = hold(rows["train"], share)
+            rows["train"], rows[name] = hold(rows["train"], share, 1)
             notes.append(f"no {name} rows were given: {len(rows[name]):,} of the training rows are held back for it")
     return Indices(rows["train"], rows["validation"], rows["test"], "; ".join(notes))
 
@@ -129,17 +139,6 @@ def part_of(name: str) -> Part | None:
     words = re.findall(r"t10k|[a-z]+", name.lower())
     found = {WORDS[word] for word in words if word in WORDS}
     return found.pop() if len(found) == 1 else None
-
-
-def _given_part(label: Any, row: int, where: str) -> Part:
-    part = WORDS.get(str(label).strip().lower())
-    if part is None:
-        raise DataError(
-            f"row {row + 1} is marked {str(label)!r}, which is no part of a split",
-            "Use train, validation (or dev, val, valid) and test.",
-            where=where,
-        )
-    return part
 
 
 def _hold_for(
@@ -160,8 +159,8 @@ def _hold_twice(
             f"validation {validation:g} and test {test:g} leave no rows to train on",
             "Choose shares that add up to less than 1.",
         )
-    rest, held = hold(rows, test)
-    train, middle = hold(rest, validation / (1 - test))
+    rest, held = hold(rows, test, 2)
+    train, middle = hold(rest, validation / (1 - test), 1)
     notes = [note] if note else []
     missing = _classes_missing((train, middle, held), strata)
     if missing:
@@ -179,13 +178,13 @@ def _classes_missing(parts: Sequence[Ints], strata: Values | None) -> int:
 def _random_hold(n: int, strata: Values | None, duplicates: Values | None, seed: int) -> Hold:
     units = np.arange(n) if duplicates is None else _codes(duplicates)
 
-    def hold(rows: Ints, share: float) -> tuple[Ints, Ints]:
+    def hold(rows: Ints, share: float, keep: int) -> tuple[Ints, Ints]:
         ids, first = np.unique(units[rows], return_index=True)
-        size = _size(len(ids), share, "different rows")
+        size = _size(len(ids), share, keep, "different rows")
         classes = None if strata is None else _coarse(strata[rows[first]], size, len(ids) - size)
         rest, _ = train_test_split(ids, test_size=size, random_state=seed, stratify=classes)
-        keep = np.isin(units[rows], rest)
-        return rows[keep], rows[~keep]
+        stays = np.isin(units[rows], rest)
+        return rows[stays], rows[~stays]
 
     return hold
 
@@ -199,43 +198,53 @@ def _coarse(strata: Values, held: int, rest: int) -> Ints | None:
 
 
 def _grouped_hold(groups: Ints, strata: Values | None, seed: int) -> Hold:
-    def hold(rows: Ints, share: float) -> tuple[Ints, Ints]:
-        ids = np.unique(groups[rows])
-        size = _size(len(ids), share, "groups")
-        folds = min(max(2, round(1 / share)), len(ids))
-        largest = 0 if strata is None else np.unique(strata[rows], return_counts=True)[1].max()
-        if share <= 0.5 and folds <= largest and len(ids) <= MOST_GROUPS_STRATIFIED:
-            splitter: Any = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        else:
-            splitter = GroupShuffleSplit(1, test_size=size, random_state=seed)
-        with warnings.catch_warnings():
-            # scikit-learn warns of classes rarer than the folds; `_classes_missing` tells the person what came of it.
-            warnings.simplefilter("ignore", UserWarning)
-            rest, held = next(splitter.split(rows, None if strata is None else _codes(strata[rows]), groups[rows]))
-        return rows[rest], rows[np.sort(held)]
+    def hold(rows: Ints, share: float, keep: int) -> tuple[Ints, Ints]:
+        members = groups[rows]
+        size = _size(len(np.unique(members)), share, keep, "groups")
+        held = np.zeros(0, dtype=np.int64)
+        if strata is not None:
+            held = _stratified_groups(members, _codes(strata[rows]), share, keep, seed)
+        if not len(held):
+            _, held = next(GroupShuffleSplit(1, test_size=size, random_state=seed).split(rows, groups=members))
+        return np.delete(rows, held), rows[np.sort(held)]
 
     return hold
 
 
+def _stratified_groups(groups: Ints, strata: Ints, share: float, keep: int, seed: int) -> Ints:
+    """Positions held back with the classes' shares kept; none where classes, groups or the share do not allow it."""
+    ids = len(np.unique(groups))
+    folds = min(max(2, round(1 / share)), ids)
+    if share > 0.5 or folds > np.bincount(strata).max() or ids > MOST_GROUPS_STRATIFIED:
+        return np.zeros(0, dtype=np.int64)
+    with warnings.catch_warnings():
+        # scikit-learn warns of classes rarer than the folds; `_classes_missing` tells the person what came of it.
+        warnings.simplefilter("ignore", UserWarning)
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        rest, held = next(splitter.split(groups, strata, groups))
+    enough = len(np.unique(groups[rest])) >= keep
+    return np.asarray(held if enough else held[:0], dtype=np.int64)
+
+
 def _temporal_hold(order: Values) -> Hold:
-    def hold(rows: Ints, share: float) -> tuple[Ints, Ints]:
+    def hold(rows: Ints, share: float, keep: int) -> tuple[Ints, Ints]:
         moments, which, counts = np.unique(order[rows], return_inverse=True, return_counts=True)
-        _size(len(moments), share, "different times")
+        _size(len(moments), share, keep, "different times")
         # The cut nearest to the share asked for that falls between two moments.
-        before = counts.cumsum()[:-1]
-        cut = int(np.abs(before - len(rows) * (1 - share)).argmin())
+        before = counts.cumsum()[keep - 1 : -1]
+        cut = keep - 1 + int(np.abs(before - len(rows) * (1 - share)).argmin())
         return rows[which <= cut], rows[which > cut]
 
     return hold
 
 
-def _size(units: int, share: float, what: str) -> int:
-    if units < 2:
+def _size(units: int, share: float, keep: int, what: str) -> int:
+    if units <= keep:
         raise DataError(
             f"there are fewer {what} than parts (train, validation, test)",
             "Bring more data; each part needs at least one.",
         )
-    return min(max(1, round(units * share)), units - 1)
+    return min(max(1, round(units * share)), units - keep)
 
 
 def _merged(groups: Ints, duplicates: Values | None) -> tuple[Ints, str]:
