@@ -19,6 +19,9 @@ class DataSettings(Section):
         "auto", description="Kind of data; auto looks at the content."
     )
     target: str | None = Field(None, description="Column to predict (for token files its name or number).")
+    objective: Literal["auto", "regression", "classification"] = Field(
+        "auto", description="Table: take the target as numbers or as classes; auto looks at its values."
+    )
     drop: tuple[str, ...] = Field((), description="Columns to leave out.")
     time_col: str | None = Field(None, description="Column of dates or times: train on the old, test on the newest.")
     group_col: str | None = Field(None, description="Column of groups that must not be torn apart by a split.")
