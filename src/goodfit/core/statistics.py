@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 MOST_UNITS = 5_000
 """More units than this are first pooled at random: the variance of the ratio is the same in expectation."""
 
+FEWEST_UNITS = 8
+"""With fewer units a percentile interval is far too narrow: none is given."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -65,24 +68,24 @@ def estimate(
 ) -> Estimate:
     """The ratio and its percentile bootstrap interval over units (Efron & Tibshirani 1993, ch. 13)."""
     units = _at_most(pooled(scores, clusters), seed)
-    if len(units.sums) < 2 or not np.isfinite(units.sums).all():
+    if len(units.sums) < FEWEST_UNITS or not np.isfinite(units.sums).all():
         return Estimate(scores.value, float("nan"), float("nan"))
 
     def ratio(sums: Floats, weights: Floats, axis: int = -1) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(sums.sum(axis) / weights.sum(axis))
+        return np.asarray(sums.sum(axis) / weights.sum(axis))
 
-    result = bootstrap(
-        (units.sums, units.weights),
-        ratio,
-        paired=True,
-        vectorized=True,
-        n_resamples=999,
-        batch=100,
-        confidence_level=level,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may weigh nothing: then there is no interval
+        result = bootstrap(
+            (units.sums, units.weights),
+            ratio,
+            paired=True,
+            vectorized=True,
+            n_resamples=999,
+            batch=100,
+            confidence_level=level,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
     interval = result.confidence_interval
     return Estimate(scores.value, float(interval.low), float(interval.high))
 

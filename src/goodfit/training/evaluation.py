@@ -51,15 +51,15 @@ def mean_loss(model: nn.Module, task: Task, dataset: Dataset[Batch]) -> float:
 
 
 def predict(model: nn.Module, task: Task, dataset: Dataset[Batch]) -> Array:
-    """Predictions in the person's own unit: (rows,), for token labels (rows, longest) with `IGNORED` as padding."""
+    """Predictions in the person's own unit: (rows,), for token labels (rows, width) with `IGNORED` beyond its batch."""
     found = [task.decode(outputs, inputs).cpu() for inputs, _, outputs in _forward(model, dataset)]
-    return cast(Array, _joined(found, IGNORED).numpy())
+    return cast(Array, _joined(found, IGNORED, dataset).numpy())
 
 
 def probabilities(model: nn.Module, dataset: Dataset[Batch]) -> NDArray[np.float64]:
-    """Softmax of a classifier's outputs: (rows, classes), for token labels (rows, classes, longest)."""
+    """Softmax of a classifier's outputs: (rows, classes), for token labels (rows, classes, width)."""
     found = [functional.softmax(outputs.double(), dim=1).cpu() for _, _, outputs in _forward(model, dataset)]
-    return cast(NDArray[np.float64], _joined(found, 0.0).numpy())
+    return cast(NDArray[np.float64], _joined(found, 0.0, dataset).numpy())
 
 
 def _forward(model: nn.Module, dataset: Dataset[Batch]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -73,8 +73,9 @@ def _forward(model: nn.Module, dataset: Dataset[Batch]) -> Iterator[tuple[Tensor
             yield inputs, targets, model(inputs)
 
 
-def _joined(parts: list[Tensor], padding: float) -> Tensor:
-    longest = max(part.shape[-1] if part.ndim > 1 else 0 for part in parts)
-    if longest == 0:
+def _joined(parts: list[Tensor], padding: float, dataset: Dataset[Batch]) -> Tensor:
+    """Batches in one tensor; those of padded rows, trimmed each to its longest, padded to the data set's width."""
+    if not isinstance(dataset, Rows) or dataset.lengths is None:
         return torch.cat(parts)
-    return torch.cat([functional.pad(part, (0, longest - part.shape[-1]), value=padding) for part in parts])
+    width = dataset.inputs.shape[1]
+    return torch.cat([functional.pad(part, (0, width - part.shape[-1]), value=padding) for part in parts])

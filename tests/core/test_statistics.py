@@ -1,0 +1,91 @@
+"""Intervals cover what they should, and what belongs together is resampled together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from goodfit.core.statistics import (
+    FEWEST_UNITS,
+    MOST_UNITS,
+    Estimate,
+    UnitScores,
+    difference,
+    estimate,
+    pooled,
+    unpaired_difference,
+)
+
+
+def of(values):
+    values = np.asarray(values, dtype=float)
+    return UnitScores(values, np.ones_like(values))
+
+
+def test_the_value_is_the_weighted_ratio():
+    assert UnitScores(np.array([1.0, 3.0]), np.array([2.0, 6.0])).value == 0.5
+    assert np.isnan(UnitScores(np.zeros(2), np.zeros(2)).value)
+
+
+def test_the_interval_agrees_with_the_normal_formula():
+    values = np.random.default_rng(0).normal(5, 2, 400)
+    found = estimate(of(values))
+    half = 1.96 * values.std(ddof=1) / 20
+    assert found.value == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - half, abs=0.05)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.05)
+
+
+def test_ninety_five_intervals_in_a_hundred_cover_the_truth():
+    random = np.random.default_rng(1)
+    covered = [(e := estimate(of(random.random(150) < 0.3))).low < 0.3 and e.high > 0.3 for _ in range(200)]
+    assert 0.90 <= np.mean(covered) <= 0.99
+
+
+def test_clusters_widen_the_interval_of_rows_that_repeat_each_other():
+    values = np.repeat(np.random.default_rng(2).normal(size=40), 25)
+    alone, together = estimate(of(values)), estimate(of(values), np.repeat(np.arange(40), 25))
+    assert together.high - together.low > 3 * (alone.high - alone.low)
+
+
+def test_pooling_keeps_the_sums():
+    scores = UnitScores(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 2.0]))
+    merged = pooled(scores, np.array([7, 3, 7]))
+    assert merged.sums.tolist() == [2.0, 5.0]
+    assert merged.weights.tolist() == [1.0, 3.0]
+
+
+def test_very_many_rows_are_pooled_and_the_interval_stays():
+    values = np.random.default_rng(3).normal(size=6 * MOST_UNITS)
+    found = estimate(of(values))
+    half = 1.96 / np.sqrt(len(values))
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.15)
+
+
+def test_a_paired_difference_is_sharper_than_an_unpaired_one():
+    random = np.random.default_rng(4)
+    shared = random.normal(size=300)
+    first, second = of(shared + 0.1), of(shared + 0.01 * random.normal(size=300))
+    paired = difference(first, second)
+    unpaired = unpaired_difference(estimate(first), estimate(second))
+    assert paired.excludes(0)
+    assert paired.value == pytest.approx(unpaired.value)
+    assert not unpaired.excludes(0)
+
+
+def test_few_units_or_a_value_that_is_no_number_has_no_interval():
+    assert np.isnan(estimate(of(range(FEWEST_UNITS - 1))).low)
+    assert np.isfinite(estimate(of(range(FEWEST_UNITS))).low)
+    broken = estimate(of([*range(20), np.nan]))
+    assert np.isnan(broken.value)
+    assert broken.as_json() == {"value": None, "interval": None}
+
+
+def test_equal_seeds_give_equal_intervals():
+    values = of(np.random.default_rng(5).normal(size=50))
+    assert estimate(values, seed=1) == estimate(values, seed=1) != estimate(values, seed=2)
+
+
+def test_excludes():
+    assert Estimate(1, 0.5, 2).excludes(0)
+    assert not Estimate(1, -0.5, 2).excludes(0)
