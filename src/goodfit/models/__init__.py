@@ -8,12 +8,14 @@ from typing import Any
 
 from torch import nn
 
+from goodfit.models.attention import attention
 from goodfit.models.linear import linear
 from goodfit.models.mlp import mlp
 
 FACTORIES: Mapping[str, Callable[..., nn.Module]] = {
     "linear": linear,
     "mlp": mlp,
+    "attention": attention,
 }
 
 
