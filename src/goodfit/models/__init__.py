@@ -10,7 +10,6 @@ from torch import nn
 
 from goodfit.models.attention import attention
 from goodfit.models.cnn import cnn
-from goodfit.models.cnn import cnn
 from goodfit.models.linear import linear
 from goodfit.models.mlp import mlp
 
@@ -19,7 +18,6 @@ __all__ = ["FACTORIES", "attention", "cnn", "keywords", "linear", "mlp"]
 FACTORIES: Mapping[str, Callable[..., nn.Module]] = {
     "linear": linear,
     "mlp": mlp,
-    "cnn": cnn,
     "cnn": cnn,
     "attention": attention,
 }
