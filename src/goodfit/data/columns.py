@@ -58,14 +58,15 @@ class Reading:
         return _categories(column)
 
 
-def reading_of(column: pl.Series) -> Reading:
-    """The reading that suits the values: their type, for strings what nearly all of them are."""
+def reading_of(column: pl.Series, mostly: float = MOSTLY) -> Reading:
+    """The reading that suits the values: their type, for strings what ``mostly``, a share, of them are."""
     if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
         return Reading("date")
     if column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Time, pl.Duration, pl.Null):
         return Reading("number")
     words = _words(column, MISSING_NUMBER).drop_nulls()
-    return _best("number", tuple(NUMBER_FORMATS), words) or _best("date", DATE_FORMATS, words) or Reading("category")
+    numbers = _best("number", tuple(NUMBER_FORMATS), words, mostly)
+    return numbers or _best("date", DATE_FORMATS, words, mostly) or Reading("category")
 
 
 def present(column: pl.Series) -> pl.Series:
@@ -88,14 +89,14 @@ def is_readable(kind: pl.DataType) -> bool:
     return not (kind.is_nested() or kind in (pl.Binary, pl.Object))
 
 
-def _best(kind: Literal["number", "date"], formats: Sequence[str], words: pl.Series) -> Reading | None:
+def _best(kind: Literal["number", "date"], formats: Sequence[str], words: pl.Series, mostly: float) -> Reading | None:
     if words.is_empty():
         return None
     sample = words.sample(SAMPLE, seed=0) if len(words) > SAMPLE else words
     shares = {name: 1 - Reading(kind, name)(sample).null_count() / len(sample) for name in formats}
     best = max(shares, key=lambda name: shares[name])
     ambiguous = best == "%m/%d/%Y" and shares["%d/%m/%Y"] == shares[best]
-    return Reading(kind, best) if shares[best] >= MOSTLY and not ambiguous else None
+    return Reading(kind, best) if shares[best] >= mostly and not ambiguous else None
 
 
 def _words(column: pl.Series, missing: Sequence[str]) -> pl.Series:

@@ -67,10 +67,11 @@ def text_of(data: bytes, name: str) -> str:
 
 
 def parts_in(folder: Path) -> dict[Part, list[Path]]:
-    """Files or sub-folders named after the parts of a split, ``{}`` unless there is one for training."""
+    """Files or sub-folders named after the parts of a split; ``{}`` unless there is train and one other part."""
     named = [(part_of(_stem(path)), path) for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     found: dict[Part, list[Path]] = {part: [path for name, path in named if name == part] for part in PARTS}
-    return {part: paths for part, paths in found.items() if paths} if found["train"] else {}
+    found = {part: paths for part, paths in found.items() if paths}
+    return found if "train" in found and len(found) > 1 else {}
 
 
 def _stem(path: Path) -> str:
