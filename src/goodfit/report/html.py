@@ -51,7 +51,7 @@ def render(content: Content) -> str:
             headline=views.headline(content.diagnosis),
             answers=[(answer, views.gauges(answer)) for answer in content.diagnosis.path],
             scores=scores,
-            scale=words.scale_for(scores.metric, _values(scores)),
+            scale=words.scale_for(scores.metric.unit, _values(scores)),
             learnt=learnt,
             panels=panels,
             mistakes=mistakes(content),

@@ -122,7 +122,7 @@ def comparison_panels(content: Content) -> tuple[Panel, ...]:
 def lines_panel(content: Content, view: Lines) -> Panel:
     """The last weeks of a series."""
     unit, part = shorten(content.scorecard.metric.unit), content.judged
-    scale = scale_for(content.scorecard.metric, (view.error, view.naive_error))
+    scale = scale_for(content.scorecard.metric.unit, (view.error, view.naive_error))
     steps = len(view.truth)
     span = f"{steps // 7} weeks" if view.weekly and steps % 7 == 0 else f"{steps} {'days' if view.weekly else 'rows'}"
     rival = f", {quoted(view.naive_name)} by {scale(view.naive_error)}" if view.naive is not None else ""
@@ -148,7 +148,7 @@ def lines_panel(content: Content, view: Lines) -> Panel:
 def weekdays_panel(content: Content, view: Weekdays) -> Panel:
     """The error by day of the week."""
     metric, part = content.scorecard.metric, content.judged
-    unit, scale = shorten(metric.unit), scale_for(metric, [each.value for each in view.ours])
+    unit, scale = shorten(metric.unit), scale_for(metric.unit, [each.value for each in view.ours])
     known = [i for i, each in enumerate(view.ours) if math.isfinite(each.value)]
     finding = "No prediction is a finite number."
     if known:
@@ -203,7 +203,7 @@ def scatter_panel(content: Content, view: Scatter) -> Panel:
     return Panel(
         name="scatter",
         title="Predicted against real",
-        finding=_scatter_finding(view, unit, scale_for(metric, (view.median_error,))),
+        finding=_scatter_finding(view, unit, scale_for(metric.unit, (view.median_error,))),
         reading=(
             f"Each dot is one row of the {content.judged} part ({some}). On the dashed line the prediction is perfect; "
             "above it the prediction is too high, below it too low."

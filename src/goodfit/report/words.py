@@ -1,4 +1,4 @@
-"""Numbers and names as a person reads them."""
+"""Numbers and names as a person reads them; imported by commands that do not wait for torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from goodfit.core.statistics import Estimate
-from goodfit.core.task import Metric
+if TYPE_CHECKING:
+    from goodfit.core.statistics import Estimate
 
 MISSING = "–"
 LONGEST_NAME = 40
@@ -123,12 +124,12 @@ class Scale:
         return f"{round(value * self.factor, self.decimals) + 0.0:,.{self.decimals}f}".replace("-", "−")
 
 
-def scale_for(metric: Metric, values: Iterable[float]) -> Scale:
+def scale_for(unit: str, values: Iterable[float]) -> Scale:
     """Shares in per cent with one decimal; errors with three digits of the smallest value."""
-    if metric.unit.startswith("share"):
+    if unit.startswith("share"):
         return Scale("%", 1, 100.0, "\N{NARROW NO-BREAK SPACE}%", " points")
     sizes = [abs(value) for value in values if math.isfinite(value) and value]
-    return Scale(metric.unit, decimals_for(min(sizes)) if sizes else 3)
+    return Scale(unit, decimals_for(min(sizes)) if sizes else 3)
 
 
 def _not_finite(value: float) -> str:
