@@ -13,6 +13,7 @@ from goodfit.core.statistics import (
     difference,
     estimate,
     pooled,
+    share,
     unpaired_difference,
 )
 
@@ -79,6 +80,16 @@ def test_few_units_or_a_value_that_is_no_number_has_no_interval():
     broken = estimate(of([*range(20), np.nan]))
     assert np.isnan(broken.value)
     assert broken.as_json() == {"value": None, "interval": None}
+
+
+def test_a_perfect_share_still_has_an_honest_interval():
+    perfect, hopeless = share(of(np.ones(36))), share(of(np.zeros(36)))
+    assert (perfect.high, hopeless.low) == (1.0, 0.0)
+    assert perfect.low == pytest.approx(1 - hopeless.high) == pytest.approx(0.025 ** (1 / 36))
+    clustered = share(of(np.ones(36)), np.repeat(np.arange(6), 6))
+    assert clustered.low == pytest.approx(0.025 ** (1 / 6))
+    mixed = of([0.0, 1.0] * 20)
+    assert share(mixed) == estimate(mixed)
 
 
 def test_equal_seeds_give_equal_intervals():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from goodfit.core.statistics import Estimate, UnitScores, estimate
+from goodfit.core.statistics import Estimate, UnitScores, estimate, share
 from goodfit.core.task import IGNORED, Metric, Part, Rows, Task, targets_of
 
 Array = NDArray[np.float64] | NDArray[np.int64]
@@ -47,7 +47,8 @@ def score(task: Task, predictions: Mapping[Part, Array], *, note: str = "", seed
     """Judge predictions for some or all parts of a task by its metric."""
     truths = {part: truth(task, part) for part in predictions}
     units = {part: unit_scores(task, predictions[part], truths[part]) for part in predictions}
-    estimates = {part: estimate(units[part], task.clusters.get(part), seed=seed) for part in predictions}
+    judge = share if task.metric.higher_is_better else estimate
+    estimates = {part: judge(units[part], task.clusters.get(part), seed=seed) for part in predictions}
     return Scorecard(task.metric, predictions, truths, units, estimates, note)
 
 

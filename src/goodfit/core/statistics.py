@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +88,17 @@ def estimate(
         )
     interval = result.confidence_interval
     return Estimate(scores.value, float(interval.low), float(interval.high))
+
+
+def share(scores: UnitScores, clusters: NDArray[np.int64] | None = None, *, seed: int = 0) -> Estimate:
+    """`estimate` for a share of right answers. Where all are right or all are wrong, resampling shows no spread:
+    the exact binomial interval over units is given instead (Clopper & Pearson 1934).
+    """
+    if scores.value not in (0.0, 1.0):
+        return estimate(scores, clusters, seed=seed)
+    units = len(pooled(scores, clusters).sums)
+    exact = binomtest(round(scores.value * units), units).proportion_ci(0.95, method="exact")
+    return Estimate(scores.value, float(exact.low), float(exact.high))
 
 
 def difference(
