@@ -153,11 +153,11 @@ def test_an_unusable_given_split_is_named(words: list[str], says: str) -> None:
 
 
 def test_too_few_rows_or_too_large_shares_are_refused() -> None:
-    with pytest.raises(DataError, match="fewer different rows than parts"):
+    with pytest.raises(DataError, match="2 different rows cannot make 3 parts"):
         random_split(6, duplicates=np.array([0, 0, 0, 1, 1, 1]))
-    with pytest.raises(DataError, match="fewer groups than parts"):
+    with pytest.raises(DataError, match="2 groups cannot make 3 parts"):
         grouped_split(np.array(["a", "b", "a", "b"]))
-    with pytest.raises(DataError, match="fewer different times than parts"):
+    with pytest.raises(DataError, match="2 different times cannot make 3 parts"):
         temporal_split(np.array([1, 1, 2, 2]))
     with pytest.raises(DataError, match="leave no rows to train on"):
         random_split(10, validation=0.5, test=0.5)

@@ -164,7 +164,7 @@ def _check_ragged(path: Path, text: str, delimiter: str, width: int) -> None:
     for line, record in _records(text, delimiter, path.name):
         if record and len(record) != width:
             raise DataError(
-                f"{len(record)} fields, where line 1 names {width} columns",
+                f"{len(record)} {'field' if len(record) == 1 else 'fields'}, where line 1 names {width} columns",
                 "Complete the line, or put quotation marks around a value that holds the delimiter.",
                 where=f"{path.name}, line {line}",
             )

@@ -97,7 +97,7 @@ def useless(values: pl.Series, name: str, rows: NDArray[np.int64]) -> str:
     if known.is_empty():
         return "no value in the training rows"
     if known.n_unique() == 1 and len(known) == len(values):
-        return f"always {known[0]}"
+        return f"always {known[0]:g}" if values.dtype == pl.Float64 else f"always {known[0]}"
     if len(known) < 3 or known.n_unique() < len(known):
         return ""
     if values.dtype == pl.String:

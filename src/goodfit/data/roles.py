@@ -55,6 +55,9 @@ def find_roles(frame: Frame, settings: DataSettings, *, given: bool = False) -> 
     _check_names(frame, roles, settings.drop)
     taken = {settings.target, settings.group_col, settings.split_col, *settings.drop}
     inputs = tuple(name for name in columns if name not in taken)
+    if not inputs:
+        repair = "Add columns that say something of the target."
+        raise DataError(f"there is no column beside {' and '.join(roles.values())}", repair, where=frame.name)
     found = Roles(settings.target, inputs, settings.time_col, settings.group_col, settings.split_col)
     if found.time is None:
         return found if given or found.group or found.split else _with_time(frame, found)

@@ -51,7 +51,8 @@ def _of_folder(folder: Path, settings: DataSettings) -> Kind:
         return "images"
     if parts and entries[0].is_file():
         return _of_file(existing(entries[0]), settings)
-    found = ", ".join(path.name for path in entries[:4]) + (" ..." if len(entries) > 4 else "")
+    more = f" and {len(entries) - 4} more" if len(entries) > 4 else ""
+    found = ", ".join(path.name for path in entries[:4]) + more
     raise DataError(
         f"a folder of {found}" if entries else "an empty folder",
         "A folder needs files named train, (validation and) test, or a sub-folder of pictures for each class.",
@@ -86,8 +87,14 @@ def _of_file(path: Path, settings: DataSettings) -> Kind:
         return _of_parquet(path, settings)
     if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"binary data{_named(start)}", READS, where=path.name)
-    whole = start[: start.rfind(b"\n") + 1] or start
-    return _of_text(text_of(whole, path.name).split("\n"), settings, path.name)
+    return _of_text(_whole_lines(start, path.name), settings, path.name)
+
+
+def _whole_lines(start: bytes, name: str) -> list[str]:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return text_of(start[: len(start) // 2 * 2], name).split("\n")
+    # A letter of several bytes may be cut in two at the end of the sample, a line end cannot.
+    return text_of(start[: start.rfind(b"\n") + 1] or start, name).split("\n")
 
 
 def _named(start: bytes) -> str:
@@ -116,6 +123,8 @@ def _of_text(lines: list[str], settings: DataSettings, name: str) -> Kind:
         raise DataError("the file is empty", READS, where=name)
     if filled[0].lstrip().startswith("{"):
         return _of_json(filled, settings)
+    if filled[0].lstrip().startswith(("[{", "[[")) or filled[0].strip() == "[":
+        raise DataError("a JSON array", "Write one JSON object with the values of a row on each line.", where=name)
     if _is_tokens(lines, filled):
         return "sequences"
     delimiter = delimiter_of(filled[:50])

@@ -241,7 +241,7 @@ def _temporal_hold(order: Values) -> Hold:
 def _size(units: int, share: float, keep: int, what: str) -> int:
     if units <= keep:
         raise DataError(
-            f"there are fewer {what} than parts (train, validation, test)",
+            f"{units} {what} cannot make {keep + 1} parts ({', '.join(PARTS[: keep + 1])})",
             "Bring more data; each part needs at least one.",
         )
     return min(max(1, round(units * share)), units - keep)

@@ -198,8 +198,8 @@ def _strays_in_words(frame: Frame, preprocessing: Preprocessing) -> str:
     for name, reading in preprocessing.readings.items():
         rows = strays(frame.data[name], reading)
         if rows:
-            first = f"{frame.data[name][rows[0]]!r} at {frame.at(rows[0])}"
-            found.append(f"{len(rows):,} in {name!r} are no {reading.kind} and count as missing, the first {first}")
+            first = f"the first is {frame.data[name][rows[0]]!r} at {frame.at(rows[0])}"
+            found.append(f"{len(rows):,} in {name!r}, not a {reading.kind}, counted as missing: {first}")
     return "; ".join(found)
 
 
