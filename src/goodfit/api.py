@@ -77,7 +77,7 @@ class Result:
             return np.asarray(guess)
         names = np.asarray(self.task.classes)
         if self.task.objective == "classification":
-            return names[guess]
+            return np.asarray(names[guess])
         found = np.empty(len(guess), dtype=object)
         found[:] = [names[labels[: len(words)]].tolist() for labels, words in zip(guess, rows, strict=True)]
         return found
@@ -186,7 +186,7 @@ def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tup
         not_run=not_run,
         diagnosis=diagnosis,
         settings_yaml=configuration.dump_yaml(todo.settings),
-        command=f"goodfit run --config {shlex.quote(str(record.directory / 'config.yaml'))}",
+        command=_again(record.directory / "config.yaml", todo.settings),
         layers=shown["layers"],
         seconds=budget.spent,
         probabilities=_chances(task, model),
@@ -274,6 +274,13 @@ def _chances(task: Task, model: nn.Module) -> Mapping[Part, NDArray[np.float64]]
     if task.objective != "classification" or task.test is None:
         return None
     return {"test": probabilities(model, task.test)}
+
+
+def _again(config: Path, settings: Settings) -> str:
+    """What to type to repeat a run; data that came as an object have to be given again."""
+    if settings.data.path is None:
+        return f"goodfit.run(data, config={str(config)!r})"
+    return f"goodfit run --config {shlex.quote(str(config))}"
 
 
 def _next(name: str, settings: Settings) -> list[str]:

@@ -5,6 +5,7 @@ The defaults are figures measured on real data (``bench/real.py``); each kind ha
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,12 +17,20 @@ from goodfit.core.runtime import cores
 from goodfit.core.settings import ModelSettings, Settings, TrainingSettings
 from goodfit.core.task import Task
 from goodfit.models import FACTORIES, keywords
-from goodfit.training.losses import build_loss
+from goodfit.training.losses import SUITED_LOSS, build_loss
 
 Choice = dict[str, Any]
 
 SMALL_MODELS = ("linear", "mlp")
 """Models whose steps are so short that a second thread costs more than it brings."""
+
+
+SUITED_MODELS: Mapping[str, tuple[str, ...]] = {
+    "series": ("linear", "mlp"),
+    "table": ("linear", "mlp"),
+    "images": ("linear", "mlp", "cnn"),
+    "sequences": ("linear", "mlp", "attention"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +59,31 @@ def plan(task: Task, settings: Settings) -> Plan:
     model, training = DEFAULTS[task.kind](task)
     training = {**training, **_given(settings.training)}
     name = settings.model.name if settings.model.name != "auto" else model["name"]
+    if name not in SUITED_MODELS[task.kind]:
+        raise SettingsError(
+            f"The 'model.name' setting must be one of {', '.join(SUITED_MODELS[task.kind])} for {task.kind}. "
+            f"Got {name!r} instead"
+        )
     chosen = _model_keywords(name, model, settings.model)
     loss, smoothing = training.pop("loss", None), training.pop("label_smoothing", 0.0)
     factory = partial(FACTORIES[name], task.signature, **chosen)
     recipe = Recipe(model=factory, seed=settings.seed, **training)
+    loss = loss or SUITED_LOSS[task.objective]
     resolved = settings.model_copy(
         update={
             "data": settings.data.model_copy(update={"kind": task.kind}),
             "model": ModelSettings(name=name, **chosen),
-            "training": TrainingSettings(loss=loss, label_smoothing=smoothing or None, **training),
+            "training": _resolved(recipe, loss, smoothing),
             "threads": settings.threads or (1 if name in SMALL_MODELS else cores()),
         }
     )
     return Plan(replace(task, loss=build_loss(loss, task.objective, smoothing)), recipe, resolved)
+
+
+def _resolved(recipe: Recipe, loss: str, smoothing: float) -> TrainingSettings:
+    fields = {each.name: getattr(recipe, each.name) for each in dataclasses.fields(recipe)}
+    known = {name: value for name, value in fields.items() if name in TrainingSettings.model_fields}
+    return TrainingSettings(**known, loss=loss, label_smoothing=smoothing)
 
 
 def _given(section: TrainingSettings | ModelSettings) -> Choice:
@@ -81,7 +102,7 @@ def _model_keywords(name: str, defaults: Mapping[str, Any], settings: ModelSetti
 
 
 def _rows(task: Task) -> int:
-    return len(task.train)  # type: ignore[arg-type]
+    return len(task.train)
 
 
 def _epochs(rows: int, batch_size: int, updates: int, least: int, most: int) -> int:

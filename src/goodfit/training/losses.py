@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from torch import Tensor
@@ -20,15 +21,21 @@ def softmax_mean_square(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.mse_loss(chances[counted], functional.one_hot(flat[counted], classes).to(chances.dtype))
 
 
-def build_loss(name: str | None, objective: Objective, label_smoothing: float = 0.0) -> Loss:
-    """The loss called ``name``, or the one that suits the objective."""
+SUITED_LOSS: Mapping[Objective, str] = {
+    "regression": "mean_square",
+    "classification": "cross_entropy",
+    "sequence_labelling": "cross_entropy",
+}
+
+
+def build_loss(name: str, objective: Objective, label_smoothing: float = 0.0) -> Loss:
+    """The loss called ``name``; a `SettingsError` where it does not suit the objective."""
+    losses: dict[str, Loss]
     if objective == "regression":
-        losses: dict[str, Loss] = {"mean_square": functional.mse_loss, "absolute": functional.l1_loss}
-        name = name or "mean_square"
+        losses = {"mean_square": functional.mse_loss, "absolute": functional.l1_loss}
     else:
         smooth = partial(functional.cross_entropy, label_smoothing=label_smoothing)
         losses = {"cross_entropy": smooth, "mean_square": softmax_mean_square}
-        name = name or "cross_entropy"
     if name not in losses:
         raise SettingsError(
             f"The 'training.loss' setting must be one of {', '.join(losses)} for {objective.replace('_', ' ')}. "
