@@ -15,7 +15,7 @@ from goodfit.core.errors import SettingsError, did_you_mean
 from goodfit.core.recipe import Recipe
 from goodfit.core.runtime import cores
 from goodfit.core.settings import ModelSettings, Settings, TrainingSettings
-from goodfit.core.task import Task
+from goodfit.core.task import Task, count_of
 from goodfit.models import FACTORIES, keywords
 from goodfit.training.losses import SUITED_LOSS, build_loss
 
@@ -101,10 +101,6 @@ def _model_keywords(name: str, defaults: Mapping[str, Any], settings: ModelSetti
     return {**known, **suited, **given}
 
 
-def _rows(task: Task) -> int:
-    return len(task.train)
-
-
 def _epochs(rows: int, batch_size: int, updates: int, least: int, most: int) -> int:
     """As many epochs as give about ``updates`` updates, between two bounds."""
     return max(least, min(most, updates * batch_size // rows))
@@ -117,14 +113,14 @@ def _series(task: Task) -> tuple[Choice, Choice]:
 
 
 def _table(task: Task) -> tuple[Choice, Choice]:
-    batch = 32 if _rows(task) < 2_000 else 128
+    batch = 32 if count_of(task.train) < 2_000 else 128
     model = {"name": "mlp", "width": 128, "depth": 2, "dropout": 0.1}
     training = {
         "optimizer": "adamw",
         "rate": 1e-3,
         "weight_decay": 0.01,
         "batch_size": batch,
-        "epochs": _epochs(_rows(task), batch, 6_000, 8, 100),
+        "epochs": _epochs(count_of(task.train), batch, 6_000, 8, 100),
         "patience": 15,
     }
     return model, training
@@ -138,7 +134,7 @@ def _images(task: Task) -> tuple[Choice, Choice]:
         "weight_decay": 0.02,
         "warmup": 0.1,
         "batch_size": 64,
-        "epochs": _epochs(_rows(task), 64, 3_000, 8, 40),
+        "epochs": _epochs(count_of(task.train), 64, 3_000, 8, 40),
     }
     return model, training
 
@@ -152,7 +148,7 @@ def _sequences(task: Task) -> tuple[Choice, Choice]:
         "warmup": 0.1,
         "clip": 1.0,
         "batch_size": 32,
-        "epochs": _epochs(_rows(task), 32, 5_000, 8, 30),
+        "epochs": _epochs(count_of(task.train), 32, 5_000, 8, 30),
     }
     return model, training
 

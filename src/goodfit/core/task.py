@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -51,12 +51,17 @@ class Rows(Dataset[Batch]):
         return inputs[:, :longest], targets[:, :longest]
 
 
+def count_of(rows: Dataset[Batch]) -> int:
+    """How many rows a data set has; torch leaves the length of a `Dataset` undeclared."""
+    return len(cast(Sized, rows))
+
+
 def targets_of(rows: Dataset[Batch]) -> Tensor:
     """All targets; from the ``targets`` attribute where the data set has one, else row by row."""
     known = getattr(rows, "targets", None)
     if isinstance(known, Tensor):
         return known
-    return torch.stack([torch.as_tensor(rows[i][1]) for i in range(len(rows))])  # type: ignore[arg-type]
+    return torch.stack([torch.as_tensor(rows[i][1]) for i in range(count_of(rows))])
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ class Task:
         digest = hashlib.sha256(repr((self.kind, self.objective, self.signature, self.classes)).encode())
         for name in PARTS:
             rows = self.part(name)
-            digest.update(f"{name}:{len(rows) if rows is not None else 0}".encode())  # type: ignore[arg-type]
+            digest.update(f"{name}:{count_of(rows) if rows is not None else 0}".encode())
             if isinstance(rows, Rows):
                 digest.update(rows.inputs.contiguous().numpy().tobytes())
                 digest.update(rows.targets.contiguous().numpy().tobytes())

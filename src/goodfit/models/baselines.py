@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.utils.data import Subset
 
 from goodfit.core.score import Array, truth
-from goodfit.core.task import IGNORED, PARTS, Part, Rows, Task
+from goodfit.core.task import IGNORED, PARTS, Part, Rows, Task, count_of
 
 MOST_ROWS = 20_000
 """Rows a baseline is fitted on at most."""
@@ -127,7 +127,7 @@ def _boosted_seconds(task: Task) -> float:
 
 
 def _cells(task: Task, most_rows: int) -> int:
-    rows = min(most_rows, len(task.train))  # type: ignore[arg-type]
+    rows = min(most_rows, count_of(task.train))
     return int(rows * np.prod(task.signature.inputs)) * max(1, len(task.classes))
 
 
@@ -142,7 +142,7 @@ def _rows(task: Task, part: Part) -> Rows:
 
 
 def _sample(task: Task, most: int, seed: int) -> tuple[NDArray[np.int64], str]:
-    count = len(task.train)  # type: ignore[arg-type]
+    count = count_of(task.train)
     if count <= most:
         return np.arange(count), ""
     index = np.sort(np.random.default_rng(seed).permutation(count)[:most])
@@ -192,7 +192,7 @@ def _flat(task: Task, part: Part, index: NDArray[np.int64] | None, most_pixels: 
         inputs = rows.inputs if index is None else rows.inputs[torch.as_tensor(index)]
     else:
         assert rows is not None  # noqa: S101
-        chosen = Subset(rows, range(len(rows)) if index is None else index.tolist())  # type: ignore[arg-type]
+        chosen = Subset(rows, range(count_of(rows)) if index is None else index.tolist())
         inputs = torch.stack([chosen[i][0] for i in range(len(chosen))])
     if inputs.ndim == 4:
         while inputs[0].numel() > most_pixels and min(inputs.shape[2:]) > 1:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
-from torch import nn
+from torch import Tensor, nn
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -28,5 +29,5 @@ class Residual(nn.Module):
         super().__init__()
         self.block = block
 
-    def forward(self, x):  # type: ignore[no-untyped-def]
-        return x + self.block(x)
+    def forward(self, x: Tensor) -> Tensor:
+        return x + cast(Tensor, self.block(x))

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from goodfit.core.runtime import cores
-from goodfit.core.task import Batch, Rows
+from goodfit.core.task import Batch, Rows, count_of
 
 POOL = 64
 """Batches whose padded rows are sorted by length together: little padding, and still a random order."""
@@ -22,7 +22,7 @@ SLOW_BATCH = 0.02
 
 def batch_count(dataset: Dataset[Batch], batch_size: int) -> int:
     """Batches in one pass, the last one perhaps smaller."""
-    return -(-len(dataset) // batch_size)  # type: ignore[arg-type]
+    return -(-count_of(dataset) // batch_size)
 
 
 def loader(
@@ -69,6 +69,6 @@ class InMemory:
 
 def _seconds_per_row(dataset: Dataset[Batch]) -> float:
     began = time.perf_counter()
-    for index in range(min(4, len(dataset))):  # type: ignore[arg-type]
+    for index in range(min(4, count_of(dataset))):
         dataset[index]
     return (time.perf_counter() - began) / 4
