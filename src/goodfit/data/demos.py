@@ -1,0 +1,52 @@
+"""Data to try goodfit on, without network: extracts in ``data/embedded``, and sets that scikit-learn carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from goodfit.core.settings import DataSettings
+
+EMBEDDED = Path(__file__).parent / "embedded"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Data with all that has to be said of them; ``load`` gives a path, or what the kind's ``load`` takes."""
+
+    name: str
+    describe: str
+    source: str
+    licence: str
+    settings: DataSettings
+    load: Callable[[], Any]
+
+
+def tumours() -> pl.DataFrame:
+    """569 rows of 30 measurements of cell nuclei, and the diagnosis."""
+    from sklearn.datasets import load_breast_cancer
+
+    found = load_breast_cancer()
+    frame = pl.DataFrame(found.data, schema=[str(name) for name in found.feature_names])
+    return frame.with_columns(diagnosis=pl.Series(np.asarray(found.target_names, dtype=str)[found.target]))
+
+
+DEMOS: Mapping[str, Demo] = {
+    demo.name: demo
+    for demo in (
+        Demo(
+            "table",
+            "Tell malignant from benign breast tumours by 30 measurements of their cell nuclei.",
+            "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, doi:10.24432/C5DW2B; "
+            "in scikit-learn as load_breast_cancer",
+            "CC BY 4.0",
+            DataSettings(kind="table", target="diagnosis"),
+            tumours,
+        ),
+    )
+}
