@@ -1,0 +1,100 @@
+"""`goodfit run` and `goodfit demo`: from a file to a model, scores and a report."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from goodfit.cli import render
+from goodfit.cli.console import messages, out, write, write_json
+from goodfit.cli.options import RunOptions
+from goodfit.cli.progress import reporter
+from goodfit.core.configuration import Given, dump_yaml, from_environment, from_file, merge
+from goodfit.core.errors import SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    from goodfit.core.progress import Progress
+    from goodfit.core.settings import Settings
+
+DEMOS = ("views", "digits", "tags", "table")
+
+Data = Annotated[str | None, typer.Argument(metavar="DATA", help="File or folder with the data.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar=f"[{'|'.join(DEMOS)}]", help="Which data.", show_default="views")]
+
+
+def run(data: Data = None, options: RunOptions = RunOptions()) -> None:  # noqa: B008
+    """Train a network on DATA and say how well it fits.
+
+    goodfit run views.csv --target views
+    """
+    path = [] if data is None else [Given("data.path", data, "DATA")]
+    settings = _settings(options, path)
+    if settings.data.path is None and not options.print_config:
+        raise SettingsError("There are no data to train on", "Name a file or folder: goodfit run DATA --target COL.")
+    _work(settings, options)
+
+
+def demo(name: Name = "views", options: RunOptions = RunOptions()) -> None:  # noqa: B008
+    """Do the same on data that come with goodfit.
+
+    views: a daily series. digits: small pictures. tags: a word class for each word. table: numbers about tumours.
+    """
+    if name not in DEMOS:
+        raise SettingsError(f"There is no demo {name!r}", did_you_mean(name, DEMOS))
+    from goodfit.data.demos import DEMOS as embedded
+
+    chosen = embedded[name]
+    known = chosen.settings.model_dump(exclude_defaults=True)
+    _work(
+        _settings(options, (), [Given(f"data.{key}", value, f"demo {name}") for key, value in known.items()]),
+        options,
+        chosen.load(),
+    )
+
+
+def _settings(options: RunOptions, data: Iterable[Given], base: Iterable[Given] = ()) -> Settings:
+    file = from_file(options.config) if options.config is not None else []
+    return merge(base, file, from_environment(os.environ), data, options.given())
+
+
+def _work(settings: Settings, options: RunOptions, source: Any = None) -> None:
+    if options.print_config:
+        write(dump_yaml(settings))
+        return
+
+    def tell(facts: Mapping[str, str]) -> None:
+        if not options.as_json:
+            render.facts(out(), facts)
+        elif not options.quiet:
+            render.facts(messages(), facts)
+
+    with warnings.catch_warnings(), reporter(tell, quiet=options.quiet, verbose=options.verbose) as progress:
+        if not options.verbose:
+            warnings.simplefilter("ignore")
+        document = (tabulate if options.table else execute)(settings, source, progress)
+    if options.as_json:
+        write_json(document)
+    elif options.table:
+        render.histories(out(), document)
+    else:
+        render.result(out(), document)
+
+
+def execute(settings: Settings, source: Any, progress: Progress) -> Mapping[str, Any]:
+    """The run's document. torch is imported here, after everything that can be said without it."""
+    progress.stage("starting")
+    from goodfit.api import execute as work
+
+    return work(settings, source, progress).document
+
+
+def tabulate(settings: Settings, source: Any, progress: Progress) -> Mapping[str, Any]:
+    """The document of the table of histories."""
+    progress.stage("starting")
+    from goodfit.history import history_table
+
+    return history_table(settings, progress, source).document

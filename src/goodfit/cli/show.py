@@ -1,0 +1,97 @@
+"""`goodfit runs` and `goodfit show`: what the ledger knows. Neither imports torch."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from goodfit.cli import render
+from goodfit.cli.console import SCHEMA, out, say, write, write_json
+from goodfit.cli.options import AsJson, Out
+from goodfit.core.configuration import Given, dump_yaml, from_environment, merge
+from goodfit.core.errors import NotFoundError
+from goodfit.core.settings import Settings
+from goodfit.ledger import FILE, Entry, Ledger
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of its id, or 'latest'.")]
+Model = Annotated[bool, typer.Option("--model", metavar="", help="Layers, output shapes, parameters, receptive field.")]
+Config = Annotated[bool, typer.Option("--config", metavar="", help="The settings as YAML, enough to repeat the run.")]
+
+
+def runs(directory: Out = None, as_json: AsJson = False) -> None:
+    """List the runs, the newest first."""
+    out_folder = folder(directory)
+    found = [summary(entry) for entry in reversed(_entries(out_folder))]
+    if as_json:
+        write_json({"schema": SCHEMA, "runs": found})
+    elif found:
+        render.runs(out(), found)
+    else:
+        say(f"There are no runs in {out_folder} yet. Make one with `goodfit demo`.")
+
+
+def show(
+    run: Run = "latest", model: Model = False, config: Config = False, directory: Out = None, as_json: AsJson = False
+) -> None:
+    """Show a run: scores, baselines, verdict, and where things are."""
+    with Ledger(folder(directory), readonly=True) as ledger:
+        entry = ledger.get(run)
+    if config:
+        write(dump_yaml(Settings.model_validate(entry.settings)))
+    elif as_json:
+        write_json(entry.result or {"schema": SCHEMA, **summary(entry)})
+    elif model:
+        render.layers(out(), _finished(entry))
+    elif entry.result is None:
+        render.unfinished(out(), summary(entry))
+    else:
+        render.facts(out(), entry.result["facts"])
+        render.result(out(), entry.result)
+
+
+def folder(directory: str | None) -> Path:
+    """The folder of the runs: the option, else GOODFIT_OUT, else the default."""
+    flag = [] if directory is None else [Given("out", directory, "--out")]
+    named = [given for given in from_environment(os.environ) if given.key == "out"]
+    return Path(merge(named, flag).out)
+
+
+def summary(entry: Entry) -> dict[str, Any]:
+    """A run in a few plain values."""
+    return {
+        "run": entry.id,
+        "created": entry.created,
+        "name": entry.name,
+        "kind": entry.kind,
+        "status": _status(entry),
+        "outcome": entry.outcome,
+        "score": entry.result["score"] if entry.result else None,
+        "directory": str(entry.directory),
+    }
+
+
+def _entries(out_folder: Path) -> list[Entry]:
+    if not (out_folder / FILE).exists():
+        return []
+    with Ledger(out_folder, readonly=True) as ledger:
+        return ledger.runs()
+
+
+def _status(entry: Entry) -> str:
+    """A run whose process is gone (killed, or the power failed) could not say so itself."""
+    here = entry.status == "running" and entry.host == socket.gethostname()
+    return "interrupted" if here and not psutil.pid_exists(entry.pid) else entry.status
+
+
+def _finished(entry: Entry) -> Mapping[str, Any]:
+    if entry.result is None:
+        raise NotFoundError(
+            f"The run {entry.id} has no result: it is {_status(entry)}", "Choose another: goodfit runs."
+        )
+    return entry.result
