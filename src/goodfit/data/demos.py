@@ -48,5 +48,13 @@ DEMOS: Mapping[str, Demo] = {
             DataSettings(kind="table", target="diagnosis"),
             tumours,
         ),
+        Demo(
+            "tags",
+            "Tag each word of Turkish web sentences with its part of speech.",
+            "1,500 sentences of the Turkish Web Treebank (web.conllu), from the PyPI package turkish-treebanks 1.0.0",
+            "Apache-2.0 (LICENSE-turkish-treebanks)",
+            DataSettings(kind="sequences", target="upos"),
+            lambda: EMBEDDED / "tags.conllu.gz",
+        ),
     )
 }

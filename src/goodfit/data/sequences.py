@@ -166,17 +166,18 @@ def _facts(
 ) -> dict[str, str]:
     counts = {part: len(found) for part, found in parts.items()}
     sizes = ", ".join(f"{part} {count:,}" for part, count in counts.items())
-    how = "as the files give it" if corpus.parts else "at random by sentences, copies on one side"
-    tokens = [len(sentence.tokens) for sentence in corpus.sentences]
+    how = "as the files give it" if corpus.parts else "at random, copies on one side"
+    lengths = [len(sentence.tokens) for sentence in corpus.sentences]
+    many, pieces = corpus.layout.units if corpus.layout else ("sentences", "tokens")
     facts = {
-        "kind": "sequences, one label for each token",
+        "kind": f"sequences, one label for each of the {pieces}",
         "format": corpus.layout.describe() if corpus.layout else "lists of tokens and labels",
-        "rows": f"{len(tokens):,} sentences, {sum(tokens):,} tokens, the longest has {max(tokens):,}",
+        "rows": f"{len(lengths):,} {many}, {sum(lengths):,} {pieces}, the longest has {max(lengths):,}",
         "labels": _labels(parts["train"]),
         "split": f"{sizes}; {how}" + (f"; {indices.note}" if indices.note else ""),
-        "features": f"{len(encoder.sizes)} for each token: {', '.join(v.name for v in encoder.vocabularies)}",
-        "unknown tokens": _unknown(parts),
-        "copies": _copies(parts),
+        "features": ", ".join(vocabulary.name for vocabulary in encoder.vocabularies),
+        "unknown": f"{_unknown_share(parts):.1%} of the test {pieces} never occur in training",
+        "copies": _copies(parts, many),
         "unseen labels": _unseen_labels(parts),
     }
     return {key: fact for key, fact in facts.items() if fact}
@@ -189,18 +190,17 @@ def _labels(train: Sequence[Sentence], shown: int = 5) -> str:
     return f"{len(counts)} in training, most often {most}"
 
 
-def _unknown(parts: Mapping[Part, Sequence[Sentence]]) -> str:
+def _unknown_share(parts: Mapping[Part, Sequence[Sentence]]) -> float:
     known = {token for sentence in parts["train"] for token in sentence.tokens}
     tokens = [token for sentence in parts["test"] for token in sentence.tokens]
-    share = sum(token not in known for token in tokens) / len(tokens)
-    return f"{share:.1%} of the test tokens never occur in training"
+    return sum(token not in known for token in tokens) / len(tokens)
 
 
-def _copies(parts: Mapping[Part, Sequence[Sentence]]) -> str:
+def _copies(parts: Mapping[Part, Sequence[Sentence]], many: str) -> str:
     """Copies across the parts, which only a split that was given can have: they flatter the score."""
     known = {sentence.tokens for sentence in parts["train"]}
     count = sum(sentence.tokens in known for sentence in parts["test"])
-    return f"{count / len(parts['test']):.1%} of the test sentences stand in training too" if count else ""
+    return f"{count / len(parts['test']):.1%} of the test {many} stand in training too" if count else ""
 
 
 def _unseen_labels(parts: Mapping[Part, Sequence[Sentence]]) -> str:

@@ -56,6 +56,11 @@ class Layout:
     """Names of the columns, if the file gives them; its first line unless it is CoNLL-U."""
 
     @property
+    def units(self) -> tuple[str, str]:
+        """What a row and what a labelled piece of it is called."""
+        return ("words", "letters") if self.form == "letters" else ("sentences", "tokens")
+
+    @property
     def target_name(self) -> str:
         named = f" ({self.header[self.target]})" if self.header else ""
         return f"column {self.target + 1} of {self.columns}{named}"
@@ -110,8 +115,17 @@ def choose_layout(lines: Sequence[str], target: str | None, path: Path) -> Layou
 
 def read_sentences(lines: Sequence[str], layout: Layout, path: Path) -> list[Sentence]:
     """All sentences of a file; DataError with the line where it breaks its layout."""
-    if layout.form == "letters":
-        return [_spelt(layout.cells(text), number, path) for number, text in _token_lines(lines, layout)]
+    sentences = _words(lines, layout, path) if layout.form == "letters" else _sentences(lines, layout, path)
+    for sentence in sentences:
+        check_length(sentence, place(path, sentence.line))
+    return sentences
+
+
+def _words(lines: Sequence[str], layout: Layout, path: Path) -> list[Sentence]:
+    return [_spelt(layout.cells(text), number, path) for number, text in _token_lines(lines, layout)]
+
+
+def _sentences(lines: Sequence[str], layout: Layout, path: Path) -> list[Sentence]:
     read = _conllu_sentence if layout.form == "conllu" else _column_sentence
     blocks = list(_blocks(lines, layout))
     if len(blocks) == 1 and len(blocks[0]) > ONE_SENTENCE:
@@ -120,17 +134,15 @@ def read_sentences(lines: Sequence[str], layout: Layout, path: Path) -> list[Sen
             "Put a blank line after each sentence.",
             where=path.name,
         )
-    sentences = [sentence for block in blocks if (sentence := read(block, layout, path)).tokens]
-    for sentence in sentences:
-        check_length(sentence, place(path, sentence.line))
-    return sentences
+    return [sentence for block in blocks if (sentence := read(block, layout, path)).tokens]
 
 
 def check_length(sentence: Sentence, where: str) -> None:
+    """DataError where a sentence is too long for attention."""
     if len(sentence.tokens) > MOST_TOKENS:
         raise DataError(
-            f"a sentence of {len(sentence.tokens):,} tokens begins here, and the longest allowed has {MOST_TOKENS:,}",
-            "Put blank lines between its sentences.",
+            f"this sentence has {len(sentence.tokens):,} tokens, and the longest allowed has {MOST_TOKENS:,}",
+            "Put blank lines where its sentences end, or cut it into pieces.",
             where=where,
         )
 
