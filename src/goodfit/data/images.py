@@ -23,7 +23,6 @@ from goodfit.data.picture_files import (
     Picture,
     class_folders,
     file_pictures,
-    holds_pictures,
     is_picture,
     part_folders,
 )
@@ -56,13 +55,6 @@ class Collection:
     pictures: Pictures
     labels: NDArray[Any]
     parts: tuple[Part, ...] = field(default=())
-
-
-def is_images(path: Path) -> bool:
-    """Whether the content is of this kind: pictures in folders, IDX files, an .npz file."""
-    if path.is_dir():
-        return holds_pictures(path) or bool(pairs_in(path))
-    return bool(dimensions(path)) or _is_npz(path) or is_picture(path)
 
 
 def load(source: Path | Arrays, settings: DataSettings, seed: int = 0) -> Task:
@@ -209,19 +201,11 @@ def _classes(collection: Collection) -> tuple[tuple[str, ...], Ints]:
 
 
 def _split(collection: Collection, codes: Ints, keys: Ints, settings: DataSettings, seed: int) -> Indices:
-    different = len(np.unique(keys))
-    if different < len(PARTS):
-        raise DataError(
-            f"only {different} of the pictures {'is' if different == 1 else 'are'} different",
-            "Bring more; there has to be at least one for each of train, validation and test.",
-            where=collection.where,
-        )
-    split = (
-        partial(given_split, collection.parts, where=collection.where)
-        if collection.parts
-        else partial(random_split, len(codes))
-    )
-    return split(strata=codes, duplicates=keys, seed=seed, validation=settings.validation, test=settings.test)
+    split = partial(given_split, collection.parts) if collection.parts else partial(random_split, len(codes))
+    try:
+        return split(strata=codes, duplicates=keys, seed=seed, validation=settings.validation, test=settings.test)
+    except DataError as error:
+        raise DataError(error.problem, error.repair, where=collection.where) from None
 
 
 def _check_training(codes: Ints, classes: tuple[str, ...], indices: Indices, where: str) -> None:

@@ -132,7 +132,7 @@ def read_npz(path: Path) -> dict[Part | None, tuple[Values, Values]]:
 
 def _arrays(path: Path) -> dict[str, Values]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays: dict[str, Values] = {}
             for name in file.files:
                 arrays[name] = file[name]

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +56,7 @@ def read_header(path: Path) -> Header:
         width, height = image.size
         if image.getexif().get(ORIENTATION) in SIDEWAYS:
             width, height = height, width
-        return Header(path, height, width, image.mode in GREY)
+        return Header(path, height, width, _is_grey(image))
 
 
 def read_picture(path: Path, *, grey: bool) -> Picture:
@@ -89,15 +88,6 @@ def part_folders(folder: Path) -> dict[Part, list[Path]]:
     # 'train' may also be the name of a class, beside car and bus.
     is_split = set(named_so) == set(inside) and any(each.is_dir() for path in named_so for each in _visible(path))
     return {part: paths for part, paths in parts.items() if paths} if is_split else {}
-
-
-def holds_pictures(folder: Path, tried: int = 5) -> bool:
-    """Whether one of the first files in a folder, or in one of the folders in it, is a picture."""
-    inside = _visible(folder)
-    files = [each for each in inside if each.is_file()][:tried]
-    for each in inside[:tried]:
-        files += islice(_files_below(each), tried) if each.is_dir() else []
-    return any(is_picture(each) for each in files)
 
 
 def class_folders(folder: Path) -> dict[str, list[Path]]:
@@ -176,6 +166,13 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield from _files_below(each)
         else:
             yield each
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode != "P":
+        return image.mode in GREY
+    palette = np.asarray(image.getpalette("RGB")).reshape(-1, 3)
+    return bool((palette == palette[:, :1]).all())
 
 
 def is_picture(path: Path) -> bool:
