@@ -19,6 +19,7 @@ from goodfit.core.errors import DataError, SettingsError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import PARTS, Rows, Task, targets_of
 from goodfit.data import images, picture_rows
+from goodfit.data.demos import DEMOS
 from goodfit.data.images import load
 
 RNG = np.random.default_rng(0)
@@ -519,3 +520,12 @@ def test_settings_of_other_kinds_are_refused() -> None:
         settings = DataSettings(**{name: ("a",) if name == "drop" else "a"})
         with pytest.raises(SettingsError, match=rf"'data\.{name}' setting does not apply to pictures"):
             load((noise(10, 8, 8), np.arange(10) % 2), settings)
+
+
+def test_the_digits_that_scikit_learn_carries() -> None:
+    demo = DEMOS["digits"]
+    task = load(demo.load(), demo.settings)
+    assert task.classes == tuple("0123456789")
+    assert task.signature.inputs == (1, 8, 8)
+    assert sum(sizes(task)) == 1797
+    assert max(int(each.max()) for each in task.raw["train"]) == 255

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from goodfit.core.settings import DataSettings
 
@@ -36,6 +37,14 @@ def tumours() -> pl.DataFrame:
     return frame.with_columns(diagnosis=pl.Series(np.asarray(found.target_names, dtype=str)[found.target]))
 
 
+def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """1,797 pictures (8, 8) of handwritten digits, spread from their 17 shades to 0..255, and the digits."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return np.rint(found.images * (255 / 16)).astype(np.uint8), found.target
+
+
 DEMOS: Mapping[str, Demo] = {
     demo.name: demo
     for demo in (
@@ -47,6 +56,15 @@ DEMOS: Mapping[str, Demo] = {
             "CC BY 4.0",
             DataSettings(kind="table", target="diagnosis"),
             tumours,
+        ),
+        Demo(
+            "digits",
+            "Read handwritten digits in pictures of 8 x 8.",
+            "Optical Recognition of Handwritten Digits (its test part), UCI Machine Learning Repository, "
+            "doi:10.24432/C50P49; in scikit-learn as load_digits",
+            "CC BY 4.0",
+            DataSettings(kind="images"),
+            digits,
         ),
         Demo(
             "tags",
