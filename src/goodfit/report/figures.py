@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from goodfit.core.statistics import Estimate
 from goodfit.report.comparisons import Confusion, Lines, Scatter, Weekdays
 from goodfit.report.views import Losses, drawn
-from goodfit.report.words import distinct, shorten
+from goodfit.report.words import distinct, shorten, with_unit
 
 LIGHT: Mapping[str, str] = {
     "page": "#fcfcfb",
@@ -30,8 +30,8 @@ LIGHT: Mapping[str, str] = {
     "ours_mid": "#8fbedb",
     "ours_cell": "#0071b1",
     "ours_deep": "#00588a",
-    "other": "#c04f00",
-    "other_soft": "#f8e6da",
+    "other": "#b84b00",
+    "other_soft": "#fbeee5",
     "other_mid": "#e9b796",
     "other_cell": "#bf4e00",
     "other_deep": "#983e00",
@@ -139,11 +139,11 @@ def losses_figure(view: Losses) -> go.Figure:
         ring = {"size": 13, "symbol": "circle-open", "color": LIGHT["other"], "line": {"width": 2.5}}
         name = f"best epoch ({view.best_epoch})"
         traces.append(go.Scatter(x=[view.best_epoch], y=_known([best]), mode="markers", name=name, marker=ring))
-    unit = f" ({view.unit})" if view.unit else ""
-    y = {"title": {"text": label(f"{view.loss}{unit}", 60)}, "hoverformat": ",.4~r"}
+    title = with_unit(view.loss, view.unit)
+    y = {"title": {"text": label(title, 60)}, "hoverformat": ",.4~r"}
     if view.logarithmic:
         y |= {"type": "log", "dtick": "D2", "minor": {"showgrid": False}}
-        y["title"] = {"text": label(f"{view.loss}{unit}, log scale", 70)}
+        y["title"] = {"text": label(f"{title}, log scale", 70)}
     x: dict[str, object] = {
         "title": {"text": "epoch (passes over the training rows)"},
         "rangemode": "tozero",
@@ -183,7 +183,7 @@ def weekdays_figure(view: Weekdays, metric: str, unit: str) -> go.Figure:
         traces.append(_intervals(place + 0.1, view.naive, name, LIGHT["other"], "diamond"))
     short = [day[:3] for day in view.days]
     x = {"title": {"text": "day of the week"}, "tickvals": list(range(len(short))), "ticktext": short}
-    y = {"title": {"text": label(f"{metric} ({unit})", 60)}, "rangemode": "tozero", "hoverformat": ",.4~r"}
+    y = {"title": {"text": label(with_unit(metric, unit), 60)}, "rangemode": "tozero", "hoverformat": ",.4~r"}
     return _figure(traces, height=340, xaxis={**x, "range": [-0.5, 6.5], "hoverformat": ".0f"}, yaxis=y)
 
 
@@ -220,9 +220,8 @@ def scatter_figure(view: Scatter, unit: str) -> go.Figure:
             hovertemplate="real %{x}<br>predicted %{y}<extra></extra>",
         ),
     ]
-    name = label(unit, 40)
-    x = {"title": {"text": f"real ({name})"}, "range": span, "hoverformat": ",.4~r", "showgrid": True}
-    y = {"title": {"text": f"predicted ({name})"}, "range": span, "hoverformat": ",.4~r"}
+    x = {"title": {"text": label(with_unit("real", unit), 50)}, "range": span, "hoverformat": ",.4~r", "showgrid": True}
+    y = {"title": {"text": label(with_unit("predicted", unit), 50)}, "range": span, "hoverformat": ",.4~r"}
     return _figure(traces, height=480, xaxis=x, yaxis=y)
 
 
@@ -240,7 +239,11 @@ def confusion_figure(view: Confusion) -> go.Figure:
         "ticklabelstandoff": 6,
     }
     longest = max(map(len, names), default=0)
-    x = {**ticks, "title": {"text": "predicted class"}, "tickangle": -45 if longest * side > 50 else 0}
+    x = {
+        **ticks,
+        "title": {"text": "predicted class"},
+        "tickangle": -90 if side > CELL_TEXT_UP_TO else -45 if longest * side > 50 else 0,
+    }
     y = {**ticks, "title": {"text": "real class"}, "autorange": "reversed"}
     height = 100 + min(52, max(26, 560 // side)) * side
     return _figure(traces, height=height, xaxis=x, yaxis=y, margin={"l": 8, "r": 12, "t": 12, "b": 8})

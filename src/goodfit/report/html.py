@@ -71,15 +71,16 @@ def how_scores_were_made(content: Content) -> tuple[str, ...]:
     grouped = judged in task.clusters
     direction = "Higher" if metric.higher_is_better else "Lower"
     units = "groups of rows that belong together (such as days of one week)" if grouped else "rows"
+    exact = "; exact binomial where all are right or all are wrong" if metric.higher_is_better else ""
     read = (
         "The validation rows chose the epoch whose weights are kept; the test rows were read once, at the end."
         if judged == "test"
         else f"There is no test part. The {judged} rows also chose the epoch, so their score flatters a little."
     )
     return (
-        f"The score is the {metric.name} ({words.shorten(metric.unit)}). {direction} is better.",
+        f"The score is the {words.with_unit(metric.name, words.shorten(metric.unit))}. {direction} is better.",
         f"Rows: {words.listed([f'{size:,} {part}' for part, size in sizes])}. {read}",
-        f"Intervals hold 95 % of the scores when {units} are drawn again with replacement (bootstrap).",
+        f"Intervals hold 95 % of the scores when {units} are drawn again with replacement (bootstrap{exact}).",
         "goodfit's lead over a baseline is computed on the same rows of both (paired), where they have the same.",
         *([content.scorecard.note] if content.scorecard.note else []),
     )
@@ -106,6 +107,7 @@ def _environment() -> Environment:
         "capital": words.capital,
         "plain": words.plain,
         "shorten": words.shorten,
+        "with_unit": words.with_unit,
         "number": words.number,
         "count": words.count,
         "duration": words.duration,

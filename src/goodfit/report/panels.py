@@ -46,6 +46,8 @@ class Panel:
     figure: Any = None
     width: int | None = None
     """Most pixels across, for figures that should be about square."""
+    least_width: int = 0
+    """Pixels below which the figure scrolls instead of shrinking."""
 
     @property
     def height(self) -> int:
@@ -261,4 +263,5 @@ def confusion_panel(content: Content, view: Confusion) -> Panel:
         ),
         figure=figures.confusion_figure(view),
         width=min(800, 180 + 64 * len(view.classes)),
+        least_width=150 + 17 * len(view.classes),
     )

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from goodfit.core.statistics import Estimate
 
 MISSING = "–"
+EMPTY = "(empty)"
+SHARE = "share right"
+"""Unit of `core.task.ACCURACY`, repeated here because importing it would import torch; a test compares them."""
 LONGEST_NAME = 40
 
 
@@ -22,7 +25,7 @@ def plain(text: object) -> str:
 
 def quoted(text: object, most: int = LONGEST_NAME) -> str:
     """A name from data within a sentence, short, and isolated so that its writing direction stays inside."""
-    return f"'\N{FIRST STRONG ISOLATE}{shorten(text, most)}\N{POP DIRECTIONAL ISOLATE}'"
+    return f"'\N{FIRST STRONG ISOLATE}{shorten(text, most) or EMPTY}\N{POP DIRECTIONAL ISOLATE}'"
 
 
 def shorten(text: object, most: int = LONGEST_NAME) -> str:
@@ -42,10 +45,15 @@ def distinct(names: Sequence[str], most: int) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     short = []
     for name in names:
-        each = shorten(name, most) or "(empty)"
+        each = shorten(name, most) or EMPTY
         seen[each] = seen.get(each, 0) + 1
         short.append(each if seen[each] == 1 else f"{each} ({seen[each]})")
     return tuple(short)
+
+
+def with_unit(name: str, unit: str) -> str:
+    """``price (EUR)``, or the name alone where there is no unit."""
+    return f"{name} ({unit})" if unit else name
 
 
 def capital(text: str) -> str:
@@ -126,7 +134,7 @@ class Scale:
 
 def scale_for(unit: str, values: Iterable[float]) -> Scale:
     """Shares in per cent with one decimal; errors with three digits of the smallest value."""
-    if unit.startswith("share"):
+    if unit == SHARE:
         return Scale("%", 1, 100.0, "\N{NARROW NO-BREAK SPACE}%", " points")
     sizes = [abs(value) for value in values if math.isfinite(value) and value]
     return Scale(unit, decimals_for(min(sizes)) if sizes else 3)

@@ -7,7 +7,7 @@
   const toDark = new Map(Object.keys(light).map((name) => [light[name], dark[name]]));
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   const finePointer = matchMedia("(pointer: fine)").matches;
-  const config = { responsive: true, displayModeBar: false, scrollZoom: false, showTips: false };
+  const config = { responsive: true, displayModeBar: false, scrollZoom: false, showTips: false, typesetMath: false };
 
   const coloured = (value, colours) => {
     if (typeof value === "string") return colours.get(value) ?? value;

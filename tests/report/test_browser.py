@@ -1,0 +1,146 @@
+"""The page in a real browser: it draws everything, complains of nothing, asks for nothing, and fits the screen."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import plotly.offline
+import pytest
+from made import HOSTILE, HOSTILE_KINDS, make_run, series_content, table_content
+
+from goodfit.report import html
+from goodfit.report.figures import DARK, LIGHT
+from goodfit.report.views import Content
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that is open, and everything it did beyond being shown."""
+
+    page: playwright.Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def assert_quiet(self) -> None:
+        assert self.complaints == []
+        assert self.requests == [self.address]
+
+    def fits(self) -> bool:
+        return self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    def figures(self) -> list[str]:
+        return self.page.eval_on_selector_all(".plot", "all => all.map(each => each.id)")
+
+    def marks(self, figure: str) -> int:
+        """Drawn lines, dots and pictures of a figure."""
+        return self.page.eval_on_selector_all(
+            f"#{figure} .main-svg .trace path, #{figure} .main-svg .heatmaplayer image", "all => all.length"
+        )
+
+
+@pytest.fixture
+def visit(browser: playwright.Browser, tmp_path: Path) -> Iterator:
+    contexts = []
+
+    def opened(content: Content, **options: object) -> Visit:
+        path = tmp_path / "report.html"
+        html.write(path, content)
+        contexts.append(browser.new_context(**{"viewport": WIDE, **options}))
+        found = Visit(contexts[-1].new_page(), path.as_uri())
+        found.page.on("console", lambda message: found.complaints.append(message.text))
+        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.on("dialog", lambda dialog: (found.complaints.append(dialog.message), dialog.dismiss()))
+        found.page.on(
+            "request", lambda request: found.requests.append(request.url) if request.url[:5] != "data:" else None
+        )
+        found.page.goto(found.address)
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("kind", sorted(HOSTILE_KINDS))
+def test_everything_is_drawn_at_both_widths_and_hostile_text_is_text(visit, kind: str) -> None:
+    seen = visit(HOSTILE_KINDS[kind]())
+    for size in (WIDE, NARROW):
+        seen.page.set_viewport_size(size)
+        assert len(seen.figures()) == {"series": 3}.get(kind, 2)
+        for figure in seen.figures():
+            assert seen.marks(figure) > 0
+            box = seen.page.locator(f"#{figure}").bounding_box()
+            assert box is not None
+            assert box["height"] > 150
+        assert seen.fits()
+    assert seen.page.evaluate("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
+    assert HOSTILE in seen.page.inner_text("body")
+    assert seen.page.locator("[onerror]").count() == 0
+    drawn = seen.page.eval_on_selector_all(".plot svg text", "all => all.map(each => each.textContent).join(' ')")
+    assert "</scr" in drawn
+    assert "&lt;" not in drawn
+    seen.assert_quiet()
+
+
+def rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def test_the_page_follows_the_colour_scheme_and_prints_light(visit) -> None:
+    seen = visit(series_content(), color_scheme="light")
+    title = playwright.expect(seen.page.locator("#figure-losses .xtitle"))
+    body = playwright.expect(seen.page.locator("body"))
+    title.to_have_css("fill", rgb(LIGHT["quiet"]))
+    body.to_have_css("background-color", rgb(LIGHT["page"]))
+    seen.page.emulate_media(color_scheme="dark")
+    title.to_have_css("fill", rgb(DARK["quiet"]))
+    body.to_have_css("background-color", rgb(DARK["page"]))
+    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    title.to_have_css("fill", rgb(LIGHT["quiet"]))
+    assert seen.page.evaluate("document.querySelector('#figure-losses .main-svg').clientWidth") == 640
+    seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    title.to_have_css("fill", rgb(DARK["quiet"]))
+    assert seen.page.pdf().startswith(b"%PDF")
+    assert seen.page.evaluate("Plotly.version") == plotly.offline.get_plotlyjs_version()
+    seen.assert_quiet()
+
+
+def test_a_run_without_a_finite_loss_is_shown(visit) -> None:
+    seen = visit(table_content(run=make_run([float("nan")], [float("inf")])))
+    assert seen.figures() == ["figure-scatter"]
+    seen.assert_quiet()
+
+
+def test_without_scripts_the_numbers_are_there(visit) -> None:
+    seen = visit(table_content(), java_script_enabled=False)
+    assert "The picture needs JavaScript" in seen.page.inner_text("#losses")
+    seen.page.click("#losses summary")
+    assert "19 (best)" in seen.page.inner_text("#losses table")
