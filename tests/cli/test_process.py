@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,27 @@ def test_an_encoding_without_our_letters(tmp_path: Path) -> None:
     assert stdout == ""
     assert "There are no runs in" in stderr
     assert "Traceback" not in stderr
+
+
+SLOW = """
+import time
+from goodfit.cli import main, run
+def execute(settings, source, progress):
+    progress.stage("training")
+    time.sleep(60)
+run.execute = execute
+main()
+"""
+
+
+def test_ctrl_c_stops_with_130(tmp_path: Path) -> None:
+    process = start(SLOW, "run", "a.csv", "--json")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "training\n"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (130, "stopped\n")
+    assert json.loads(stdout)["error"]["exit_code"] == 130
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def test_verbose_says_every_epoch(clock: list[float], capsys: pytest.CaptureFixt
             lines(step(Event.EPOCH_END, epoch * 10, epoch, train_loss=0.5, validation_loss=0.625))
     assert capsys.readouterr().err.splitlines() == [
         "training",
-        "  epoch 1 of 10, training loss 0.500, validation loss 0.625, at most 9.0 s left",
-        "  epoch 2 of 10, training loss 0.500, validation loss 0.625, at most 8.0 s left",
+        "  epoch 1 of 10, loss 0.500, validation 0.625, at most 9.0 s left",
+        "  epoch 2 of 10, loss 0.500, validation 0.625, at most 8.0 s left",
         "  training: 2.0 s",
     ]
 
@@ -111,7 +111,7 @@ def test_a_moving_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch, clock: lis
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     assert "reading [red]views[/red]\N{REPLACEMENT CHARACTER}.csv" in shown
     assert "epoch 1 of 10" in shown
-    assert "training loss 0.500, validation loss 0.625" in shown
+    assert "loss 0.500, validation 0.625" in shown
     assert told.facts == [{"kind": "series"}]
     assert screen.getvalue().endswith(("\x1b[2K", "\x1b[?25h", "\x1b[1A\x1b[2K")), "the line is cleared at the end"
 

@@ -147,7 +147,7 @@ def test_a_share_is_shown_in_per_cent_and_higher_is_better(monkeypatch: pytest.M
     assert "Accuracy, higher is better" in text
     assert "97.5" in text
     assert next(line for line in text.splitlines() if line.startswith("tree")).endswith("better")
-    assert "95 % interval, validation" in text
+    assert "96.0 to 99.0" in text
 
 
 @pytest.mark.parametrize("width", ["80", "60"])

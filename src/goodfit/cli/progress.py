@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from goodfit.cli.console import messages, on_terminal, say
 from goodfit.core.step import Event, Step
@@ -95,10 +95,11 @@ class Live:
 
     def __init__(self, tell: Tell) -> None:
         self._tell, self._drawn = tell, 0.0
-        columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=20)
-        fields = TextColumn("{task.fields[losses]}", markup=False), TimeRemainingColumn(compact=True)
-        self._progress = Progress(*columns, *fields, console=messages(), transient=True)
-        self._task = self._progress.add_task("", total=None, losses="")
+        self._began, self._losses = 0.0, ""
+        doing, known = (TextColumn(each, markup=False) for each in ("{task.description}", "{task.fields[known]}"))
+        columns = SpinnerColumn(), doing, BarColumn(bar_width=16), known
+        self._progress = Progress(*columns, console=messages(), transient=True)
+        self._task = self._progress.add_task("", total=None, known="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -108,31 +109,36 @@ class Live:
         self._progress.stop()
 
     def stage(self, doing: str) -> None:
-        self._progress.reset(self._task, total=None, description=plain(doing), losses="")
+        self._progress.reset(self._task, total=None, description=plain(doing), known="")
 
     def inferred(self, facts: Mapping[str, str]) -> None:
         self._progress.stop()  # stdout may be the same terminal
         self._tell(facts)
+        self.stage("preparing")
         self._progress.start()
 
     def __call__(self, step: Step) -> None:
         now = time.monotonic()
         if step.event is Event.FIT_START:
+            self._began, self._losses = now, ""
             self._progress.reset(self._task, total=step.planned_updates)
         elif step.event is Event.EPOCH_END or now - self._drawn >= REDRAW_SECONDS:
             self._drawn = now
-            self._progress.update(self._task, completed=step.update, description=epoch(step))
-            if step.event is Event.EPOCH_END:
-                self._progress.update(self._task, losses=losses(step))
+            self._losses = losses(step) or self._losses
+            known = _joined(self._losses, left(step, now - self._began))
+            self._progress.update(self._task, completed=step.update, description=epoch(step), known=known)
 
 
 def moment(step: Step, seconds: float) -> str:
-    """``epoch 3 of 20, training loss 0.51, validation loss 0.62, 12 s left``."""
-    parts = [epoch(step), losses(step)]
-    if step.planned_updates and step.update:
-        left = seconds / step.update * (step.planned_updates - step.update)
-        parts.append(f"at most {duration(left)} left")
-    return ", ".join(part for part in parts if part)
+    """``epoch 3 of 20, loss 0.51, validation 0.62, at most 12 s left``."""
+    return _joined(epoch(step), losses(step), left(step, seconds))
+
+
+def left(step: Step, seconds: float) -> str:
+    """The time all planned epochs would still take; training may stop earlier."""
+    if not step.planned_updates or not step.update:
+        return ""
+    return f"at most {duration(seconds / step.update * (step.planned_updates - step.update))} left"
 
 
 def epoch(step: Step) -> str:
@@ -143,5 +149,9 @@ def epoch(step: Step) -> str:
 
 def losses(step: Step) -> str:
     """The losses of the epoch just done."""
-    known = {"training loss": step.train_loss, "validation loss": step.validation_loss}
-    return ", ".join(f"{name} {number(value)}" for name, value in known.items() if value is not None)
+    known = {"loss": step.train_loss, "validation": step.validation_loss}
+    return _joined(*(f"{name} {number(value)}" for name, value in known.items() if value is not None))
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)

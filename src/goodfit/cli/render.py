@@ -32,7 +32,10 @@ def result(console: Console, document: Json) -> None:
 
 
 def scores(console: Console, document: Json) -> None:
-    """The score table: the network first, then the baselines from best to worst."""
+    """The score table: the network first, then the baselines from best to worst on the part judged (the last one).
+
+    The interval and the comparison are of that part.
+    """
     score = document["score"]
     judged = next(part for part in reversed(PARTS) if score[part] is not None)
     parts = [part for part in PARTS if score[part] is not None]
@@ -44,7 +47,7 @@ def scores(console: Console, document: Json) -> None:
     unit = "" if scale.suffix else f" ({plain(score['unit'])})"
     better = "higher" if score["higher_is_better"] else "lower"
     console.print(line(f"{score['metric'].capitalize()}{unit}, {better} is better"))
-    table = _table("", *parts, f"95 % interval, {judged}", "network is")
+    table = _table("", *parts, "95 % interval", "goodfit is")
     table.add_row(*_row("goodfit", score, parts, judged, scale), "", style="bold")
     for name, baseline in rivals:
         table.add_row(*_row(name, baseline, parts, judged, scale), _reading(baseline.get("difference"), sign))
@@ -130,7 +133,11 @@ def _table(*headings: str, left: int = 1, wrapped: int = 0) -> Table:
 def _row(name: str, score: Json, parts: Sequence[str], judged: str, scale: Scale) -> list[Text]:
     values = [Text(scale(_value(score.get(part)))) for part in parts]
     ends = (score.get(judged) or {}).get("interval")
-    return [Text(shorten(name, 28)), *values, Text(" to ".join(scale(end) for end in ends or ()))]
+    return [
+        Text(shorten(name, 28)),
+        *values,
+        Text(" to ".join(scale(end).removesuffix(scale.suffix) for end in ends or ())),
+    ]
 
 
 def _reading(difference: Json | None, sign: int) -> str:

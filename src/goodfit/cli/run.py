@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,14 +13,17 @@ from goodfit.cli import render
 from goodfit.cli.console import messages, out, write, write_json
 from goodfit.cli.options import RunOptions
 from goodfit.cli.progress import reporter
-from goodfit.core.configuration import Given, dump_yaml, from_environment, from_file, merge
+from goodfit.core.configuration import Given, dump_yaml, from_environment, from_file, from_mapping, merge
 from goodfit.core.errors import SettingsError, did_you_mean
 
 if TYPE_CHECKING:
     from goodfit.core.progress import Progress
     from goodfit.core.settings import Settings
+    from goodfit.data.demos import Demo
 
 DEMOS = ("views", "digits", "tags", "table")
+DEMO_PATH = "demo:"
+"""``data.path: demo:views`` in a saved config stands for data that come with goodfit."""
 
 Data = Annotated[str | None, typer.Argument(metavar="DATA", help="File or folder with the data.", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar=f"[{'|'.join(DEMOS)}]", help="Which data.", show_default="views")]
@@ -31,11 +34,7 @@ def run(data: Data = None, options: RunOptions = RunOptions()) -> None:  # noqa:
 
     goodfit run views.csv --target views
     """
-    path = [] if data is None else [Given("data.path", data, "DATA")]
-    settings = _settings(options, path)
-    if settings.data.path is None and not options.print_config:
-        raise SettingsError("There are no data to train on", "Name a file or folder: goodfit run DATA --target COL.")
-    _work(settings, options)
+    _work(data, options)
 
 
 def demo(name: Name = "views", options: RunOptions = RunOptions()) -> None:  # noqa: B008
@@ -43,29 +42,36 @@ def demo(name: Name = "views", options: RunOptions = RunOptions()) -> None:  # n
 
     views: a daily series. digits: small pictures. tags: a word class for each word. table: numbers about tumours.
     """
-    if name not in DEMOS:
-        raise SettingsError(f"There is no demo {name!r}", did_you_mean(name, DEMOS))
-    from goodfit.data.demos import DEMOS as embedded
-
-    chosen = embedded[name]
-    known = chosen.settings.model_dump(exclude_defaults=True)
-    _work(
-        _settings(options, (), [Given(f"data.{key}", value, f"demo {name}") for key, value in known.items()]),
-        options,
-        chosen.load(),
-    )
+    _work(DEMO_PATH + name, options)
 
 
-def _settings(options: RunOptions, data: Iterable[Given], base: Iterable[Given] = ()) -> Settings:
-    file = from_file(options.config) if options.config is not None else []
-    return merge(base, file, from_environment(os.environ), data, options.given())
-
-
-def _work(settings: Settings, options: RunOptions, source: Any = None) -> None:
+def _work(data: str | None, options: RunOptions) -> None:
+    file = [] if options.config is None else from_file(options.config)
+    named = [] if data is None else [Given("data.path", data, "DATA")]
+    layers = (file, from_environment(os.environ), named, list(options.given()))
+    settings = merge(*layers)
+    path, source = settings.data.path, None
+    if path is not None and path.startswith(DEMO_PATH):
+        chosen = _embedded(path.removeprefix(DEMO_PATH))
+        known = {"data": chosen.settings.model_dump(exclude_defaults=True)}
+        settings, source = merge(from_mapping(known, path), *layers), chosen.load()
     if options.print_config:
         write(dump_yaml(settings))
-        return
+    elif path is None:
+        raise SettingsError("There are no data to train on", "Name a file or folder: goodfit run DATA --target COL.")
+    else:
+        _train(settings, source, options)
 
+
+def _embedded(name: str) -> Demo:
+    if name not in DEMOS:
+        raise SettingsError(f"There is no demo {name!r}", did_you_mean(name, DEMOS))
+    from goodfit.data.demos import DEMOS as EMBEDDED
+
+    return EMBEDDED[name]
+
+
+def _train(settings: Settings, source: Any, options: RunOptions) -> None:
     def tell(facts: Mapping[str, str]) -> None:
         if not options.as_json:
             render.facts(out(), facts)
