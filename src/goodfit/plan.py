@@ -107,8 +107,16 @@ def _epochs(rows: int, batch_size: int, updates: int, least: int, most: int) -> 
 
 
 def _series(task: Task) -> tuple[Choice, Choice]:
-    model = {"name": "mlp", "width": 64, "depth": 1}
-    training = {"optimizer": "adamw", "rate": 1e-3, "batch_size": 32, "epochs": 60, "patience": 15, "loss": "absolute"}
+    model = {"name": "mlp", "width": 64, "depth": 1, "activation": "silu"}
+    training = {
+        "optimizer": "adamw",
+        "rate": 2e-3,
+        "weight_decay": 0.1,
+        "batch_size": 32,
+        "epochs": _epochs(count_of(task.train), 32, 4_000, 10, 150),
+        "patience": 20,
+        "loss": "absolute",
+    }
     return model, training
 
 
