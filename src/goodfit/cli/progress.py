@@ -97,7 +97,7 @@ class Live:
         self._tell, self._drawn = tell, 0.0
         self._began, self._losses = 0.0, ""
         doing, known = (TextColumn(each, markup=False) for each in ("{task.description}", "{task.fields[known]}"))
-        columns = SpinnerColumn(), doing, BarColumn(bar_width=16), known
+        columns = SpinnerColumn(), doing, BarColumn(bar_width=8), known
         self._progress = Progress(*columns, console=messages(), transient=True)
         self._task = self._progress.add_task("", total=None, known="")
 
