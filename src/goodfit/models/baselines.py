@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from threadpoolctl import threadpool_limits
 from torch.nn import functional
 from torch.utils.data import Subset
 
@@ -28,6 +29,8 @@ MOST_PIXELS = 200
 """Numbers a picture is averaged down to for gradient boosting: its time grows with rows, columns and classes."""
 BOOSTED_CELLS = 4_000_000
 """Rows x columns x classes that gradient boosting is fitted on at most: about ten seconds on two cores."""
+MANY_CELLS = 1_000_000
+"""Below so many rows x columns x classes one thread is quicker than two, and on a busy machine many times so."""
 
 Floats = NDArray[np.float64]
 
@@ -151,9 +154,11 @@ def _sample(task: Task, most: int, seed: int) -> tuple[NDArray[np.int64], str]:
 
 def _tabular(task: Task, model: Any, index: NDArray[np.int64], most_pixels: int = 10**9) -> dict[Part, Array]:
     targets = _targets(task)[index]
-    with warnings.catch_warnings():
+    inputs = _flat(task, "train", index, most_pixels)
+    few = inputs.size * max(1, len(task.classes)) < MANY_CELLS
+    with threadpool_limits(1 if few else None), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(_flat(task, "train", index, most_pixels), targets)
+        model.fit(inputs, targets)
     found: dict[Part, Array] = {}
     for part in _parts(task):
         guess = model.predict(_flat(task, part, None, most_pixels))
