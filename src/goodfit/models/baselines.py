@@ -159,11 +159,10 @@ def _tabular(task: Task, model: Any, index: NDArray[np.int64], most_pixels: int 
     with threadpool_limits(1 if few else None), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, targets)
-    found: dict[Part, Array] = {}
-    for part in _parts(task):
-        guess = model.predict(_flat(task, part, None, most_pixels))
-        found[part] = _in_unit(task, part, guess) if task.objective == "regression" else guess
-    return found
+        guesses = {part: model.predict(_flat(task, part, None, most_pixels)) for part in _parts(task)}
+    if task.objective == "regression":
+        return {part: _in_unit(task, part, guess) for part, guess in guesses.items()}
+    return guesses
 
 
 def _one_hot(task: Task, model: Any) -> Any:
