@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from goodfit.core.errors import DataError
 from goodfit.data.splits import Indices, given_split, grouped_split, part_of, random_split, temporal_split
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=40, deadline=None)
 
 
 def check_whole(split: Indices, n: int) -> None:

@@ -18,6 +18,9 @@ MISSING_NUMBER = (*MISSING, "none", "nil", "-", "--", ".", "missing", "unknown",
 MOSTLY = 0.9
 """A column is numbers (dates) if this share of its values are; the others are strays and count as missing."""
 
+LARGEST = 1e100
+"""Numbers beyond have no finite variance in float64; they count as missing, as infinity does."""
+
 NUMBER_FORMATS = {
     "point": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
     "thousands": r"^[+-]?\d{1,3}(,\d{3})*(\.\d+)?$",
@@ -62,7 +65,7 @@ def reading_of(column: pl.Series, mostly: float = MOSTLY) -> Reading:
     """The reading that suits the values: their type, for strings what ``mostly``, a share, of them are."""
     if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
         return Reading("date")
-    if column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Time, pl.Duration, pl.Null):
+    if column.dtype.is_numeric() or column.dtype in (pl.Time, pl.Duration, pl.Null):
         return Reading("number")
     words = _words(column, MISSING_NUMBER).drop_nulls()
     numbers = _best("number", tuple(NUMBER_FORMATS), words, mostly)
@@ -113,7 +116,7 @@ def _numbers(column: pl.Series, form: str) -> pl.Series:
     else:
         counted = column.cast(pl.Int64) if column.dtype in (pl.Time, pl.Duration) else column
         numbers = counted.cast(pl.Float64, strict=False)
-    return numbers.set(~numbers.is_finite(), None)
+    return numbers.set(~(numbers.abs() < LARGEST), None)
 
 
 def _dates(column: pl.Series, form: str) -> pl.Series:

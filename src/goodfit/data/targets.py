@@ -50,7 +50,7 @@ def read_target(frame: Frame, name: str, objective: str = "auto") -> Target:
             "There is nothing to tell apart: choose another column or add rows with other values.",
             where=frame.name,
         )
-    if reading.kind == "number" and column.dtype != pl.Boolean:
+    if reading.kind == "number":
         return _from_numbers(frame, column, reading, objective)
     if objective == "regression":
         return _from_numbers(frame, column, Reading("number", "point" if column.dtype == pl.String else ""), objective)
