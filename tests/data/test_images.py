@@ -515,6 +515,11 @@ def test_arrays_that_cannot_be_used(pictures: Any, labels: Any, words: str) -> N
     refused((pictures, labels), "the arrays: ", words)
 
 
+def test_pictures_without_labels_are_refused() -> None:
+    for source in (noise(10, 8, 8), torch.tensor(noise(10, 8, 8)), (noise(10, 8, 8),)):
+        refused(source, "the arrays: pictures without labels", "goodfit.run((pictures, labels))")
+
+
 def test_settings_of_other_kinds_are_refused() -> None:
     for name in images.NOT_FOR_PICTURES:
         settings = DataSettings(**{name: ("a",) if name == "drop" else "a"})

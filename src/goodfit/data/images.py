@@ -57,7 +57,7 @@ class Collection:
     parts: tuple[Part, ...] = field(default=())
 
 
-def load(source: Path | Arrays, settings: DataSettings, seed: int = 0) -> Task:
+def load(source: Any, settings: DataSettings, seed: int = 0) -> Task:
     """Read, check, split and normalise pictures.
 
     ``source`` is a folder with a folder for each class (or with train, validation and test folders of that
@@ -98,7 +98,7 @@ def load(source: Path | Arrays, settings: DataSettings, seed: int = 0) -> Task:
     )
 
 
-def read(source: Path | Arrays, size: int | None = None) -> Collection:
+def read(source: Any, size: int | None = None) -> Collection:
     """All pictures of a source, not yet split; resized to ``size``. DataError where they cannot be used."""
     collection = _read(source, size)
     height, width, _ = collection.pictures.shape
@@ -111,9 +111,11 @@ def read(source: Path | Arrays, size: int | None = None) -> Collection:
     return collection
 
 
-def _read(source: Path | Arrays, size: int | None) -> Collection:
-    if not isinstance(source, Path):
+def _read(source: Any, size: int | None) -> Collection:
+    if isinstance(source, tuple) and len(source) == 2:
         return _from_arrays("images", "the arrays", {None: source}, size)
+    if not isinstance(source, Path):
+        raise DataError("pictures without labels", "Give both: goodfit.run((pictures, labels)).", where="the arrays")
     if existing(source).is_dir():
         pairs = pairs_in(source)
         return _from_idx(source, pairs, size) if pairs else _from_folders(source, size)
