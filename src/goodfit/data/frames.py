@@ -18,7 +18,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 import torch
-from polars.exceptions import PolarsError
+from polars.exceptions import DuplicateError, PolarsError
 
 from goodfit.core.errors import DataError
 from goodfit.data.files import HEAD, existing, head, read_bytes, read_text
@@ -222,12 +222,21 @@ def _as_polars(data: Any, name: str) -> pl.DataFrame:
         data = data.detach().cpu().numpy()
     if isinstance(data, np.ndarray):
         return _from_matrix(data, name)
+    try:
+        return _from_frame(data, name)
+    except (nw.exceptions.DuplicateError, DuplicateError):
+        problem = "more than one column has the same name"
+        raise DataError(problem, "Rename or remove one.", where=name) from None
+
+
+def _from_frame(data: Any, name: str) -> pl.DataFrame:
     frame = nw.from_native(data, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         kind = type(data).__name__
         raise DataError(f"a {kind} is no table", "Pass a frame (polars, pandas, pyarrow) or a matrix.", where=name)
     _check_width(frame.shape[1], name)
-    return pl.DataFrame({str(column): _values(frame[column]) for column in frame.columns})
+    # By place: pandas may number its columns, and frame[0] is a row.
+    return pl.DataFrame([_values(column).alias(str(column.name)) for column in frame.iter_columns()])
 
 
 def _from_matrix(matrix: np.ndarray[Any, Any], name: str) -> pl.DataFrame:
