@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ from goodfit.report.document import document
 from goodfit.report.html import render
 from goodfit.report.views import Content
 from goodfit.training import Budget, evaluating, fit, predict, probabilities, within
+from goodfit.training.evaluation import BATCH
 
 TRAINING_SHARE = 0.7
 """Share of a time budget that training may use; baselines, scores and the report need the rest."""
@@ -70,9 +72,8 @@ class Result:
 
         For token sequences a list of lists of words gives an object array of lists of labels.
         """
-        inputs = _encoded(self.task, rows)
-        with evaluating(self.model):
-            guess = self.task.decode(self.model(inputs), inputs).numpy()
+        inputs, outputs = self._outputs(rows)
+        guess = self.task.decode(outputs, inputs).numpy()
         if self.task.objective == "regression":
             return np.asarray(guess)
         names = np.asarray(self.task.classes)
@@ -86,8 +87,14 @@ class Result:
         """Probabilities (rows, classes), columns in the order of ``task.classes``; classification only."""
         if self.task.objective != "classification":
             raise DataError("Probabilities exist for classification only", "Call predict instead.")
-        with evaluating(self.model):
-            return functional.softmax(self.model(_encoded(self.task, rows)).double(), dim=1).numpy()
+        return functional.softmax(self._outputs(rows)[1].double(), dim=1).numpy()
+
+    def _outputs(self, rows: Any) -> tuple[Tensor, Tensor]:
+        """Inputs and the model's outputs, batch by batch: hidden layers of all rows at once may not fit in memory."""
+        inputs = _encoded(self.task, rows)
+        size = BATCH // 8 if self.task.signature.tokens else BATCH
+        with threads(self.settings.threads or 1), evaluating(self.model):
+            return inputs, torch.cat([self.model(batch) for batch in inputs.split(size)])
 
     def __repr__(self) -> str:
         card = self.scorecard
@@ -96,8 +103,8 @@ class Result:
 
 
 def run(
-    data: Any,
-    target: str | None = None,
+    data: Any = None,
+    target: str | int | None = None,
     *,
     config: str | Path | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -105,16 +112,19 @@ def run(
 ) -> Result:
     """Train on ``data`` (a path, or a polars / pandas / numpy / torch table) and say how well the model fits.
 
-    ``config`` is a file or a mapping of settings; ``settings`` are single ones by their dotted name with
-    ``__`` for the dot: ``run(frame, "price", seed=1, training__rate=3e-4)``.
+    ``target`` is a column's name; for a matrix, which has no names, its number (negative ones count from the
+    end). ``config`` is a file or a mapping of settings; ``settings`` are single ones by their dotted name with
+    ``__`` for the dot: ``run(frame, "price", seed=1, training__rate=3e-4)``. Without ``data`` the path in the
+    config is read: ``run(config="goodfit_runs/latest/config.yaml")`` repeats a run.
     """
     layers_ = [_config(config)] if config is not None else []
-    given = {key.replace("__", "."): value for key, value in settings.items() if value is not None}
+    given = {key.replace("__", "."): plain(value) for key, value in settings.items() if value is not None}
     if target is not None:
-        given["data.target"] = target
+        given["data.target"] = _column(data, plain(target))
     is_path = isinstance(data, str | Path)
-    if is_path:
-        given["data.path"] = str(data)
+    if data is not None:
+        # A frame's run must not be saved with the path of other data.
+        given["data.path"] = str(data) if is_path else None
     merged = configuration.merge(*layers_, configuration.from_mapping(given, "goodfit.run"))
     return execute(merged, None if is_path else data, progress)
 
@@ -292,6 +302,21 @@ def _encoded(task: Task, rows: Any) -> Tensor:
     if task.encode is None:
         raise DataError(f"This task ({task.kind}) cannot read new data")
     return task.encode(rows)
+
+
+def plain(value: Any) -> Any:
+    """The same in Python's own types: loops and searches over settings draw numpy's numbers."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _column(data: Any, target: str | int) -> str | int:
+    """The name that a matrix's column will have."""
+    if not isinstance(target, int) or not isinstance(data, np.ndarray | Tensor) or data.ndim != 2:
+        return target
+    width = data.shape[1]
+    if not -width <= target < width:
+        raise DataError(f"the matrix has no column {target}", f"Choose one of 0 to {width - 1}.")
+    return f"column_{target % width}"
 
 
 def _config(config: str | Path | Mapping[str, Any]) -> list[configuration.Given]:
