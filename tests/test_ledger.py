@@ -173,7 +173,7 @@ def test_asking_for_a_run(tmp_path: Path) -> None:
             ledger.get(f"{first}x")
         with pytest.raises(NotFoundError, match=rf"2 runs begin with '20': {first}, {second}\. Give more of the id\."):
             ledger.get("20")
-        with pytest.raises(NotFoundError, match="There is no run '%'"):
+        with pytest.raises(NotFoundError, match=r"There is no run '%'\. `goodfit runs` lists them\."):
             ledger.get("%")
 
 

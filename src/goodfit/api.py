@@ -29,6 +29,7 @@ from goodfit.core.task import PARTS, Part, Task
 from goodfit.guide import diagnose_scores
 from goodfit.ledger import Ledger
 from goodfit.models.baselines import baselines as suited
+from goodfit.models.cnn import receptive_field
 from goodfit.models.summary import layers, parameter_count
 from goodfit.plan import Plan, plan
 from goodfit.report.document import document
@@ -276,7 +277,7 @@ def _summary(task: Task, trained: Run, model: nn.Module) -> dict[str, Any]:
     return {
         "name": getattr(getattr(trained.recipe.model, "func", None), "__name__", type(model).__name__),
         "parameters": parameter_count(model),
-        "layers": layers(model, row[None]),
+        "layers": layers(model, row[None], {each.layer: each.field for each in receptive_field(model)}),
     }
 
 

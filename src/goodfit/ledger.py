@@ -216,9 +216,11 @@ class Ledger:
                 where=str(self.out),
             )
         known = [entry.id for entry in reversed(self.runs())]
-        problem = f"There is no run {reference!r}" if known else "There are no runs yet"
-        hint = did_you_mean(reference, known) if known else "Make one with `goodfit demo`."
-        return NotFoundError(problem, hint, where=str(self.out))
+        if not known:
+            return NotFoundError(*_NO_RUNS, where=str(self.out))
+        hint = did_you_mean(reference, known)
+        hint = hint if hint.startswith("Did") else "`goodfit runs` lists them."
+        return NotFoundError(f"There is no run {reference!r}", hint, where=str(self.out))
 
     @contextmanager
     def _appending(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -293,7 +295,7 @@ def _writer(path: Path) -> sqlite3.Connection:
 
 def _reader(path: Path) -> sqlite3.Connection:
     if not path.exists() or not path.stat().st_size:
-        raise NotFoundError("There are no runs yet", "Make one with `goodfit demo`.", where=str(path.parent))
+        raise NotFoundError(*_NO_RUNS, where=str(path.parent))
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
@@ -330,6 +332,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise
 
 
+_NO_RUNS = "There are no runs yet", "Make one with `goodfit demo`."
 _AWAY = "Move it away; each run's folder keeps its result.json."
 _ELSEWHERE = "Choose another folder with --out."
 _PROBLEMS = (
@@ -340,7 +343,6 @@ _PROBLEMS = (
     ("SQLITE_IOERR", "The disk cannot be read or written", _ELSEWHERE),
     ("SQLITE_READONLY", "The ledger cannot be written", _ELSEWHERE),
     ("SQLITE_CANTOPEN", "The ledger cannot be opened", _ELSEWHERE),
-    ("SQLITE_PERM", "The ledger cannot be opened", _ELSEWHERE),
 )
 
 
