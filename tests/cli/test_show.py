@@ -90,8 +90,8 @@ def test_show_model_with_a_receptive_field(tmp_path: Path) -> None:
     layers = [{"name": "conv", "type": "Conv2d", "output": [8, 28, 28], "parameters": 80, "receptive_field": 3}]
     recorded(tmp_path, {**DOCUMENT, "model": {"name": "cnn", "parameters": 80, "layers": layers}})
     lines = invoke("show", "--out", tmp_path, "--model").stdout.splitlines()
-    assert lines[1].split("  ")[-1] == "receptive field"
-    assert lines[2].split() == ["conv", "Conv2d", "8", "x", "28", "x", "28", "80", "3"]
+    assert [lines[1].split()[-1], lines[2].split()[-1]] == ["receptive", "field"]
+    assert lines[3].split() == ["conv", "Conv2d", "8", "x", "28", "x", "28", "80", "3"]
 
 
 def test_show_json_is_the_document(tmp_path: Path) -> None:

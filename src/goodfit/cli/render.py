@@ -80,7 +80,7 @@ def layers(console: Console, document: Json) -> None:
     model = document["model"]
     console.print(line(f"{model['name']}: {count(model['parameters'], 'parameter')}"))
     fields = [key for key in ("name", "type", "output", "parameters", "receptive_field") if _any(model["layers"], key)]
-    table = _table(*(key.replace("_", " ") for key in fields), left=2)
+    table = _table(*(key.replace("_", "\n") for key in fields), left=2)
     for layer in model["layers"]:
         table.add_row(*(_cell(layer.get(key)) for key in fields))
     console.print(table)
@@ -175,7 +175,7 @@ def _cell(value: Any) -> Text:
         return Text(number(value))
     if isinstance(value, list | tuple):
         return Text(" x ".join(str(each) for each in value))
-    return line(MISSING if value is None else str(value))
+    return Text(MISSING if value is None else plain(value))
 
 
 def _pairs(console: Console, found: Mapping[str, str]) -> None:
