@@ -11,7 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from goodfit.core.configuration import Given, from_mapping
+from goodfit.core.errors import SettingsError, did_you_mean
 from goodfit.core.settings import DataSettings
+
+PREFIX = "demo:"
+"""``data.path: demo:views`` in a saved config stands for data that come with goodfit."""
 
 EMBEDDED = Path(__file__).parent / "embedded"
 
@@ -26,6 +31,11 @@ class Demo:
     licence: str
     settings: DataSettings
     load: Callable[[], Any]
+
+    @property
+    def given(self) -> list[Given]:
+        """The demo's own settings, as the first layer under a person's."""
+        return from_mapping({"data": self.settings.model_dump(exclude_defaults=True)}, f"{PREFIX}{self.name}")
 
 
 def tumours() -> pl.DataFrame:
@@ -84,3 +94,13 @@ DEMOS: Mapping[str, Demo] = {
         ),
     )
 }
+
+
+def named(path: str | None) -> Demo | None:
+    """The demo that a ``data.path`` such as ``demo:views`` stands for; None for any other path."""
+    if path is None or not path.startswith(PREFIX):
+        return None
+    name = path.removeprefix(PREFIX)
+    if name not in DEMOS:
+        raise SettingsError(f"There is no demo {name!r}", did_you_mean(name, DEMOS))
+    return DEMOS[name]

@@ -28,6 +28,7 @@ ONE_SENTENCE = 200
 WORD_HEADINGS = ("token", "tokens", "word", "words", "form", "text")
 OTHER_HEADINGS = ("id", "index", "number", "lemma", "tag", "tags", "label", "labels", "pos", "upos", "xpos", "feats")
 HEADINGS = frozenset((*WORD_HEADINGS, *OTHER_HEADINGS, "head", "deprel", "chunk", "ner", "ne", "bio", "iob", "entity"))
+COMMENT = re.compile(r"#\s+(\w+\s+)?[\w.:]+\s*=(\s|$)")
 BIO = re.compile(r"O|[BIESLUM]-\S+")
 
 Line = tuple[int, str]
@@ -152,7 +153,7 @@ def _is_comment(text: str, layout: Layout) -> bool:
     if not text.startswith("#") or layout.form == "conllu":
         return text.startswith("#")
     columns = len(layout.cells(text))
-    return bool(re.match(r"#\s*[\w.]+\s*=", text)) or columns == 1 or (not layout.tabs and columns != layout.columns)
+    return bool(COMMENT.match(text)) or columns == 1 or (not layout.tabs and columns != layout.columns)
 
 
 def _token_lines(lines: Iterable[str], layout: Layout) -> Iterator[Line]:
@@ -304,7 +305,7 @@ def _asked(layout: Layout, target: str, path: Path) -> int:
     else:
         raise DataError(
             f"there is no column {target!r}: the file has {layout.columns} columns without names",
-            f"Choose --target by number, {layout.word + 2} to {layout.columns}.",
+            f"Choose --target by number, at most {layout.columns}.",
             where=path.name,
         )
     if index == layout.word:
