@@ -82,6 +82,13 @@ def test_few_units_or_a_value_that_is_no_number_has_no_interval():
     assert broken.as_json() == {"value": None, "interval": None}
 
 
+def test_resamples_that_weigh_nothing_leave_no_interval_and_no_warning():
+    found = estimate(UnitScores(np.zeros(20), np.eye(20)[0]))
+    assert found.value == 0
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)
+
+
 def test_a_perfect_share_still_has_an_honest_interval():
     perfect, hopeless = share(of(np.ones(36))), share(of(np.zeros(36)))
     assert (perfect.high, hopeless.low) == (1.0, 0.0)

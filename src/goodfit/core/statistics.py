@@ -6,11 +6,12 @@ rows that belong together (days of one week, tokens of one sentence, rows of one
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import DegenerateDataWarning, binomtest, bootstrap
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +75,9 @@ def estimate(
     def ratio(sums: Floats, weights: Floats, axis: int = -1) -> Floats:
         return np.asarray(sums.sum(axis) / weights.sum(axis))
 
-    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may weigh nothing: then there is no interval
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        # A resample may weigh nothing: then there is no interval, and the result says so.
+        warnings.simplefilter("ignore", DegenerateDataWarning)
         result = bootstrap(
             (units.sums, units.weights),
             ratio,
