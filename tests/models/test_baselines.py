@@ -82,6 +82,13 @@ def test_naive_predictions_come_first_after_the_constant():
     assert cards(task)["yesterday"].value("test") == pytest.approx(np.abs(truth(base, "test")).mean())
 
 
+def test_many_classes_on_few_rows_give_no_warning():
+    inputs, targets = torch.randn(60, 2), torch.arange(60) % 30
+    parts = dict(zip(PARTS, cut(inputs, targets), strict=True))
+    task = replace(rings(), signature=Signature((2,), 30), classes=tuple(map(str, range(30))), **parts)
+    assert "gradient boosting" in cards(task)
+
+
 def test_boosting_on_many_columns_keeps_to_its_limit_and_says_so():
     inputs = torch.randn(3000, 1, 20, 20)
     targets = (inputs.mean(dim=(1, 2, 3)) > 0).long() + (inputs[:, 0, 0, 0] > 0).long()

@@ -158,6 +158,7 @@ def _tabular(task: Task, model: Any, index: NDArray[np.int64], most_pixels: int 
     few = inputs.size * max(1, len(task.classes)) < MANY_CELLS
     with threadpool_limits(1 if few else None), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         model.fit(inputs, targets)
         guesses = {part: model.predict(_flat(task, part, None, most_pixels)) for part in _parts(task)}
     if task.objective == "regression":
