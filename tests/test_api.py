@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,11 @@ QUICK: dict[str, Any] = {"model__name": "linear", "training__epochs": 3, "traini
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _in_an_empty_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Not pytest's own: each run leaves a page of 1.5 MB, and pytest keeps three sessions of them.
+    with TemporaryDirectory() as folder, monkeypatch.context() as patch:
+        patch.chdir(folder)
+        yield
 
 
 @pytest.fixture(autouse=True)
