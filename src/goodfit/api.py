@@ -26,6 +26,7 @@ from goodfit.core.score import Scorecard, score
 from goodfit.core.settings import Settings
 from goodfit.core.step import Event, Step
 from goodfit.core.task import PARTS, Part, Task
+from goodfit.data import demos
 from goodfit.guide import diagnose_scores
 from goodfit.ledger import Ledger
 from goodfit.models.baselines import baselines as suited
@@ -126,21 +127,26 @@ def run(
     if data is not None:
         # A frame's run must not be saved with the path of other data.
         given["data.path"] = str(data) if is_path else None
-    merged = configuration.merge(*layers_, configuration.from_mapping(given, "goodfit.run"))
+    layers_.append(configuration.from_mapping(given, "goodfit.run"))
+    merged = configuration.merge(*layers_)
+    if demo := demos.named(merged.data.path):
+        merged = configuration.merge(demo.given, *layers_)
     return execute(merged, None if is_path else data, progress)
 
 
-def execute(settings: Settings, source: Any = None, progress: Progress | None = None) -> Result:
-    """Do what ``settings`` say, from reading the data (``source``, or ``settings.data.path``) to the report."""
+def execute(
+    settings: Settings, source: Any = None, progress: Progress | None = None, *, began: float | None = None
+) -> Result:
+    """Do what ``settings`` say, from reading the data (``source``, or ``settings.data.path``) to the report.
+
+    The time budget counts from ``began`` (`time.monotonic`), or from now.
+    """
     progress = progress or Silent()
-    budget = Budget(None if settings.time is None else configuration.parse_duration(settings.time))
-    if source is None:
-        if settings.data.path is None:
-            raise SettingsError("There are no data to train on", "Give a file or folder, or set data.path.")
-        source = Path(settings.data.path)
-    progress.stage(f"reading {source.name if isinstance(source, Path) else 'the data'}")
-    todo = plan(kinds.load(source, settings.data, settings.seed), settings)
-    progress.inferred({**todo.task.facts, **todo.facts})
+    budget = budget_of(settings, began)
+    progress.stage(f"reading {settings.data.path or 'the data'}")
+    loaded = kinds.load(source_of(settings) if source is None else source, settings.data, settings.seed)
+    todo = plan(loaded, settings)
+    progress.inferred(todo.task.facts)
     with (
         Ledger(settings.out) as ledger,
         ledger.record(
@@ -318,6 +324,20 @@ def _column(data: Any, target: str | int) -> str | int:
     if not -width <= target < width:
         raise DataError(f"the matrix has no column {target}", f"Choose one of 0 to {width - 1}.")
     return f"column_{target % width}"
+
+
+def source_of(settings: Settings) -> Any:
+    """The data that the settings name: a path, or what a demo brings."""
+    if settings.data.path is None:
+        raise SettingsError("There are no data to train on", "Give a file or folder, or set data.path.")
+    demo = demos.named(settings.data.path)
+    return Path(settings.data.path) if demo is None else demo.load()
+
+
+def budget_of(settings: Settings, began: float | None = None) -> Budget:
+    """The time budget of the settings, counted from ``began`` or from now."""
+    seconds = None if settings.time is None else configuration.parse_duration(settings.time)
+    return Budget(seconds) if began is None else Budget(seconds, began)
 
 
 def _config(config: str | Path | Mapping[str, Any]) -> list[configuration.Given]:

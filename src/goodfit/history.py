@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from goodfit import data as kinds
-from goodfit.core.configuration import parse_duration
-from goodfit.core.errors import DataError, SettingsError
+from goodfit.api import budget_of, source_of
+from goodfit.core.errors import DataError
 from goodfit.core.progress import Progress, Silent
 from goodfit.core.recipe import ModelFactory
 from goodfit.core.runtime import threads
@@ -19,7 +18,7 @@ from goodfit.core.settings import Settings
 from goodfit.core.task import Signature, Task
 from goodfit.models import linear, mlp
 from goodfit.plan import plan
-from goodfit.training import Budget, fit, predict
+from goodfit.training import fit, predict
 
 HISTORIES = (1, 7, 28, 56)
 SCHEMA = 1
@@ -59,17 +58,16 @@ def models(signature: Signature) -> Mapping[str, ModelFactory]:
     return {"linear": partial(linear, signature), **wide, **deep}
 
 
-def history_table(settings: Settings, progress: Progress | None = None, source: Any = None) -> HistoryTable:
+def history_table(
+    settings: Settings, source: Any = None, progress: Progress | None = None, *, began: float | None = None
+) -> HistoryTable:
     """Train every model on every history of a series, all judged on the same days.
 
     Nothing is chosen by this table, so it may show the test part for each of its cells.
     """
     progress = progress or Silent()
-    budget = Budget(None if settings.time is None else parse_duration(settings.time))
-    if source is None:
-        if settings.data.path is None:
-            raise SettingsError("There are no data to train on", "Give a file, or set data.path.")
-        source = Path(settings.data.path)
+    budget = budget_of(settings, began)
+    source = source_of(settings) if source is None else source
     cells: list[Cell] = []
     missed: list[str] = []
     for history in HISTORIES:

@@ -41,18 +41,6 @@ class Plan:
     recipe: Recipe
     settings: Settings
 
-    @property
-    def facts(self) -> dict[str, str]:
-        """The model and the recipe in words."""
-        model, training = self.settings.model, self.settings.training
-        shape = _given(model)
-        size = ", ".join(f"{key} {shape[key]}" for key in ("width", "depth") if key in shape)
-        return {
-            "model": f"{model.name}, {size}" if size else model.name,
-            "recipe": f"{training.optimizer}, rate {training.rate:g}, batches of {training.batch_size}, "
-            f"at most {training.epochs} epochs",
-        }
-
 
 def plan(task: Task, settings: Settings) -> Plan:
     """Fill in what the settings leave open."""
@@ -77,13 +65,25 @@ def plan(task: Task, settings: Settings) -> Plan:
             "threads": settings.threads or (1 if name in SMALL_MODELS else cores()),
         }
     )
-    return Plan(replace(task, loss=build_loss(loss, task.objective, smoothing)), recipe, resolved)
+    facts = {**task.facts, **_facts(resolved)}
+    return Plan(replace(task, loss=build_loss(loss, task.objective, smoothing), facts=facts), recipe, resolved)
 
 
 def _resolved(recipe: Recipe, loss: str, smoothing: float) -> TrainingSettings:
     fields = {each.name: getattr(recipe, each.name) for each in dataclasses.fields(recipe)}
     known = {name: value for name, value in fields.items() if name in TrainingSettings.model_fields}
     return TrainingSettings(**known, loss=loss, label_smoothing=smoothing)
+
+
+def _facts(settings: Settings) -> dict[str, str]:
+    """The model and the recipe in words."""
+    training, shape = settings.training, _given(settings.model)
+    size = "".join(f", {key} {shape[key]}" for key in ("width", "depth") if key in shape)
+    return {
+        "model": f"{settings.model.name}{size}",
+        "recipe": f"{training.optimizer}, rate {training.rate:g}, batches of {training.batch_size}, "
+        f"at most {training.epochs} epochs",
+    }
 
 
 def _given(section: TrainingSettings | ModelSettings) -> Choice:

@@ -88,7 +88,7 @@ def test_an_encoding_without_our_letters(tmp_path: Path) -> None:
 SLOW = """
 import time
 from goodfit.cli import main, run
-def execute(settings, source, progress):
+def execute(settings, progress, began):
     progress.stage("training")
     time.sleep(60)
 run.execute = execute

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,12 @@ from goodfit.cli import render
 from goodfit.cli.console import messages, out, write, write_json
 from goodfit.cli.options import RunOptions
 from goodfit.cli.progress import reporter
-from goodfit.core.configuration import Given, dump_yaml, from_environment, from_file, from_mapping, merge
-from goodfit.core.errors import SettingsError, did_you_mean
+from goodfit.core.configuration import Given, dump_yaml, from_environment, from_file, merge
+from goodfit.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from goodfit.core.progress import Progress
     from goodfit.core.settings import Settings
-    from goodfit.data.demos import Demo
 
 DEMOS = ("views", "digits", "tags", "table")
 DEMO_PATH = "demo:"
@@ -46,32 +46,26 @@ def demo(name: Name = "views", options: RunOptions = RunOptions()) -> None:  # n
 
 
 def _work(data: str | None, options: RunOptions) -> None:
+    began = time.monotonic()
     file = [] if options.config is None else from_file(options.config)
     named = [] if data is None else [Given("data.path", data, "DATA")]
     layers = (file, from_environment(os.environ), named, list(options.given()))
     settings = merge(*layers)
-    path, source = settings.data.path, None
+    path = settings.data.path
     if path is not None and path.startswith(DEMO_PATH):
-        chosen = _embedded(path.removeprefix(DEMO_PATH))
-        known = {"data": chosen.settings.model_dump(exclude_defaults=True)}
-        settings, source = merge(from_mapping(known, path), *layers), chosen.load()
+        from goodfit.data import demos
+
+        demo = demos.named(path)
+        settings = merge(*([demo.given] if demo else []), *layers)
     if options.print_config:
         write(dump_yaml(settings))
     elif path is None:
         raise SettingsError("There are no data to train on", "Name a file or folder: goodfit run DATA --target COL.")
     else:
-        _train(settings, source, options)
+        _train(settings, options, began)
 
 
-def _embedded(name: str) -> Demo:
-    if name not in DEMOS:
-        raise SettingsError(f"There is no demo {name!r}", did_you_mean(name, DEMOS))
-    from goodfit.data.demos import DEMOS as EMBEDDED
-
-    return EMBEDDED[name]
-
-
-def _train(settings: Settings, source: Any, options: RunOptions) -> None:
+def _train(settings: Settings, options: RunOptions, began: float) -> None:
     def tell(facts: Mapping[str, str]) -> None:
         if not options.as_json:
             render.facts(out(), facts)
@@ -81,7 +75,7 @@ def _train(settings: Settings, source: Any, options: RunOptions) -> None:
     with warnings.catch_warnings(), reporter(tell, quiet=options.quiet, verbose=options.verbose) as progress:
         if not options.verbose:
             warnings.simplefilter("ignore")
-        document = (tabulate if options.table else execute)(settings, source, progress)
+        document = (tabulate if options.table else execute)(settings, progress, began)
     if options.as_json:
         write_json(document)
     elif options.table:
@@ -90,17 +84,17 @@ def _train(settings: Settings, source: Any, options: RunOptions) -> None:
         render.result(out(), document)
 
 
-def execute(settings: Settings, source: Any, progress: Progress) -> Mapping[str, Any]:
+def execute(settings: Settings, progress: Progress, began: float) -> Mapping[str, Any]:
     """The run's document. torch is imported here, after everything that can be said without it."""
     progress.stage("starting")
     from goodfit.api import execute as work
 
-    return work(settings, source, progress).document
+    return work(settings, None, progress, began=began).document
 
 
-def tabulate(settings: Settings, source: Any, progress: Progress) -> Mapping[str, Any]:
+def tabulate(settings: Settings, progress: Progress, began: float) -> Mapping[str, Any]:
     """The document of the table of histories."""
     progress.stage("starting")
     from goodfit.history import history_table
 
-    return history_table(settings, progress, source).document
+    return history_table(settings, None, progress, began=began).document
