@@ -110,6 +110,15 @@ def test_losses_that_are_not_finite_are_gaps() -> None:
     assert validation["y"] == [1.0, 2.0, None]
 
 
+def test_a_logarithmic_axis_writes_its_ticks_out() -> None:
+    def ticks(losses: list[float]) -> list[str]:
+        figure = figures.losses_figure(views.losses(table_content(run=make_run(losses, losses))))
+        return json.loads(figure.to_json())["layout"]["yaxis"]["ticktext"]
+
+    assert ticks([0.02, 1.5])[:4] == ["0.01", "0.02", "0.05", "0.1"]
+    assert ticks([1e-5, 1.0]) == ["1e-05", "0.0001", "0.001", "0.01", "0.1", "1"]
+
+
 def test_the_best_epoch_is_marked() -> None:
     figure = json.loads(
         figures.losses_figure(views.losses(table_content(run=make_run([3, 2, 1], [3, 1, 2])))).to_json()

@@ -249,6 +249,17 @@ def test_place_of_an_interval() -> None:
     assert html.place(Estimate(1.0, 1.0, 1.0), 1.0, 1.0) is None
 
 
+def test_gauges_are_per_cent_where_they_are_shares() -> None:
+    relative = html.gauge("relative training error", Estimate(0.34, 0.31, 0.37))
+    assert (relative.value, relative.interval, relative.at) == (
+        "34.0\N{NARROW NO-BREAK SPACE}%",
+        "31.0 to 37.0",
+        (31, 34, 37),
+    )
+    assert html.gauge("gap", Estimate(0.122, math.nan, math.nan)) == html.Gauge("gap", "+12.2 points", "")
+    assert html.gauge("updates", Estimate(7.0, 6.0, 8.0)) == html.Gauge("updates", "7", "6 to 8")
+
+
 def test_kinds_cover_what_the_page_shows() -> None:
     shown = {name for kind in KINDS for name in page_of(KINDS[kind]()).island("figures")}
     assert shown == {"losses", "lines", "weekdays", "scatter", "confusion"}

@@ -60,8 +60,8 @@ DARK: Mapping[str, str] = {
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif"
 LONGEST_LABEL = 18
-CELL_TEXT_UP_TO = 12
-"""Classes up to which a cell of the confusion matrix has room for its count."""
+ROOMY_UP_TO = 12
+"""Classes up to which a confusion matrix has room for long names and large counts."""
 
 Floats = NDArray[np.float64]
 
@@ -140,9 +140,9 @@ def losses_figure(view: Losses) -> go.Figure:
         name = f"best epoch ({view.best_epoch})"
         traces.append(go.Scatter(x=[view.best_epoch], y=_known([best]), mode="markers", name=name, marker=ring))
     title = with_unit(view.loss, view.unit)
-    y = {"title": {"text": label(title, 60)}, "hoverformat": ",.4~r"}
+    y: dict[str, object] = {"title": {"text": label(title, 60)}, "hoverformat": ",.4~r"}
     if view.logarithmic:
-        y |= {"type": "log", "dtick": "D2", "minor": {"showgrid": False}}
+        y |= {"type": "log", **_log_ticks(view.least, view.largest)}
         y["title"] = {"text": label(f"{title}, log scale", 70)}
     x: dict[str, object] = {
         "title": {"text": "epoch (passes over the training rows)"},
@@ -152,6 +152,14 @@ def losses_figure(view: Losses) -> go.Figure:
     if len(view.train.epochs) <= 10:
         x["dtick"] = 1
     return _figure(traces, xaxis=x, yaxis=y, hovermode="x unified")
+
+
+def _log_ticks(least: float, largest: float) -> dict[str, object]:
+    """Ticks at 1, 2 and 5 of each decade, over many decades at 1 only; all written out, none abbreviated."""
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(largest)) + 1)
+    steps = (1, 2, 5) if len(decades) <= 4 else (1,)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    return {"tickvals": ticks, "ticktext": [f"{tick:.6g}" for tick in ticks]}
 
 
 def lines_figure(view: Lines, unit: str, part: str) -> go.Figure:
@@ -229,7 +237,7 @@ def confusion_figure(view: Confusion) -> go.Figure:
     """Real classes down, predicted across: right ones in blue, wrong ones in orange, by share of the real class."""
     side = len(view.classes)
     diagonal = np.eye(side, dtype=bool)
-    names = [_inert(name) for name in distinct(view.classes, LONGEST_LABEL if side <= CELL_TEXT_UP_TO else 12)]
+    names = [_inert(name) for name in distinct(view.classes, LONGEST_LABEL if side <= ROOMY_UP_TO else 12)]
     traces = [_cells(view, names, diagonal, "ours"), _cells(view, names, ~diagonal, "other")]
     ticks = {
         "tickvals": list(range(side)),
@@ -242,7 +250,7 @@ def confusion_figure(view: Confusion) -> go.Figure:
     x = {
         **ticks,
         "title": {"text": "predicted class"},
-        "tickangle": -90 if side > CELL_TEXT_UP_TO else -45 if longest * side > 50 else 0,
+        "tickangle": -90 if side > ROOMY_UP_TO else -45 if longest * side > 50 else 0,
     }
     y = {**ticks, "title": {"text": "real class"}, "autorange": "reversed"}
     height = 100 + min(52, max(26, 560 // side)) * side
@@ -279,7 +287,8 @@ def _cells(view: Confusion, names: list[str], shown: NDArray[np.bool_], hue: str
         xgap=2,
         ygap=2,
         text=count,
-        texttemplate="%{text}" if len(names) <= CELL_TEXT_UP_TO else None,
+        texttemplate="%{text}",
+        textfont={"size": 13 if len(names) <= ROOMY_UP_TO else 11},
         hovertext=hover,
         hoverinfo="text",
         hoverongaps=False,

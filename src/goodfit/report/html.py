@@ -8,6 +8,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from goodfit.report.panels import Panel, comparison_panels, loss_panel
 from goodfit.report.pictures import data_uri
 from goodfit.report.views import Content, Scores
 
+SHARES = words.scale_for(words.SHARE, ())
 STATIC = Path(__file__).parent / "static"
 
 
@@ -49,7 +51,7 @@ def render(content: Content) -> str:
             c=content,
             tone=views.tone(content.diagnosis),
             headline=views.headline(content.diagnosis),
-            answers=[(answer, views.gauges(answer)) for answer in content.diagnosis.path],
+            answers=[(answer, [gauge(*each) for each in views.gauges(answer)]) for answer in content.diagnosis.path],
             scores=scores,
             scale=words.scale_for(scores.metric.unit, _values(scores)),
             learnt=learnt,
@@ -79,7 +81,7 @@ def how_scores_were_made(content: Content) -> tuple[str, ...]:
     )
     return (
         f"The score is the {words.with_unit(metric.name, words.shorten(metric.unit))}. {direction} is better.",
-        f"Rows: {words.listed([f'{size:,} {part}' for part, size in sizes])}. {read}",
+        f"Rows: {words.listed([f'{size:,} {words.part_name(part)}' for part, size in sizes])}. {read}",
         f"Intervals hold 95 % of the scores when {units} are drawn again with replacement (bootstrap{exact}).",
         "goodfit's lead over a baseline is computed on the same rows of both (paired), where they have the same.",
         *([content.scorecard.note] if content.scorecard.note else []),
@@ -113,6 +115,7 @@ def _environment() -> Environment:
         "duration": words.duration,
         "data_uri": data_uri,
         "place": place,
+        "part_name": words.part_name,
     }
     environment.globals |= {"light": LIGHT, "dark": DARK, "font": FONT, **_assets()}
     return environment
@@ -130,6 +133,27 @@ def _assets() -> Mapping[str, object]:
         "scripts": [Markup(text) for text in scripts],  # noqa: S704 -- our own and the vendored file
         "policy": policy,
     }
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A number of an answer as it is shown; ``at`` places it between 0 and 1 where it is a relative error."""
+
+    name: str
+    value: str
+    interval: str
+    at: tuple[float, float, float] | None = None
+
+
+def gauge(name: str, estimate: Estimate) -> Gauge:
+    """Relative errors in per cent with a place on the line, their gap in points, other numbers as they are."""
+    if name.startswith("relative"):
+        return Gauge(name, SHARES(estimate.value), SHARES.interval(estimate), place(estimate, 0.0, 1.0))
+    if name == "gap":
+        return Gauge(name, SHARES.lead(estimate.value), SHARES.interval(estimate))
+    known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+    interval = f"{words.number(estimate.low)} to {words.number(estimate.high)}" if known else ""
+    return Gauge(name, words.number(estimate.value), interval)
 
 
 def place(estimate: Estimate, low: float, high: float) -> tuple[float, float, float] | None:

@@ -20,7 +20,19 @@ from goodfit.report.comparisons import (
     weekdays,
 )
 from goodfit.report.views import Content, Curve, Losses, losses
-from goodfit.report.words import MISSING, Scale, capital, count, distinct, listed, number, quoted, scale_for, shorten
+from goodfit.report.words import (
+    MISSING,
+    Scale,
+    capital,
+    count,
+    distinct,
+    listed,
+    number,
+    quoted,
+    scale_for,
+    shorten,
+    with_unit,
+)
 
 MOST_TABLE_ROWS = 60
 
@@ -151,46 +163,35 @@ def weekdays_panel(content: Content, view: Weekdays) -> Panel:
     """The error by day of the week."""
     metric, part = content.scorecard.metric, content.judged
     unit, scale = shorten(metric.unit), scale_for(metric.unit, [each.value for each in view.ours])
-    known = [i for i, each in enumerate(view.ours) if math.isfinite(each.value)]
-    finding = "No prediction is a finite number."
-    if known:
-        worst = max(known, key=lambda i: view.ours[i].value)
-        least = min(known, key=lambda i: view.ours[i].value)
-        finding = (
-            f"goodfit's error is largest on {view.days[worst]}s ({scale(view.ours[worst].value)} {unit}) "
-            f"and smallest on {view.days[least]}s ({scale(view.ours[least].value)})."
-        )
-    heads = (
-        "day",
-        "rows",
-        "goodfit",
-        "95 % interval",
-        *((shorten(view.naive_name), "95 % interval") if view.naive else ()),
-    )
-    rows = [
-        (
-            day,
-            str(view.rows[i]),
-            *(
-                cell
-                for each in (view.ours, view.naive)
-                if each
-                for cell in (scale(each[i].value), scale.interval(each[i]) or MISSING)
-            ),
-        )
-        for i, day in enumerate(view.days)
-    ]
     return Panel(
         name="weekdays",
         title="Error by day of the week",
-        finding=finding,
+        finding=_weekdays_finding(view, scale, unit),
         reading=(
             f"Lower is better. Dot: the {metric.name} over all {count(sum(view.rows), 'day')} of the {part} part; "
             "line: its 95 % interval. Where two intervals do not overlap, the difference is more than chance."
         ),
-        table=Table(f"{capital(metric.name)} by day of the week, {unit}", heads, tuple(rows)),
+        table=_weekdays_table(view, scale, with_unit(capital(metric.name), unit)),
         figure=figures.weekdays_figure(view, metric.name, unit),
     )
+
+
+def _weekdays_finding(view: Weekdays, scale: Scale, unit: str) -> str:
+    known = [(each.value, day) for each, day in zip(view.ours, view.days, strict=True) if math.isfinite(each.value)]
+    if not known:
+        return "No prediction is a finite number."
+    (least, calm), (most, hard) = min(known), max(known)
+    return f"goodfit's error is largest on {hard}s ({scale(most)} {unit}) and smallest on {calm}s ({scale(least)})."
+
+
+def _weekdays_table(view: Weekdays, scale: Scale, measured: str) -> Table:
+    guesses = [("goodfit", view.ours)] + ([(shorten(view.naive_name), view.naive)] if view.naive else [])
+    heads = ["day", "rows"]
+    columns = [view.days, tuple(map(str, view.rows))]
+    for name, errors in guesses:
+        heads += [name, "95 % interval"]
+        columns += [tuple(scale(e.value) for e in errors), tuple(scale.interval(e) or MISSING for e in errors)]
+    return Table(f"{measured} by day of the week", tuple(heads), tuple(zip(*columns, strict=True)))
 
 
 def scatter_panel(content: Content, view: Scatter) -> Panel:
@@ -263,5 +264,5 @@ def confusion_panel(content: Content, view: Confusion) -> Panel:
         ),
         figure=figures.confusion_figure(view),
         width=min(800, 180 + 64 * len(view.classes)),
-        least_width=150 + 17 * len(view.classes),
+        least_width=130 + 19 * len(view.classes),
     )

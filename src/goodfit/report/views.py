@@ -193,13 +193,23 @@ class Losses:
 
     @property
     def drawable(self) -> bool:
-        return any(map(math.isfinite, self.train.values + self.validation.values))
+        return math.isfinite(self.least)
+
+    @property
+    def least(self) -> float:
+        return min(self._known(), default=math.nan)
+
+    @property
+    def largest(self) -> float:
+        return max(self._known(), default=math.nan)
 
     @property
     def logarithmic(self) -> bool:
         """Whether a logarithmic axis shows more: all positive, and a wide range."""
-        values = [value for value in self.train.values + self.validation.values if math.isfinite(value)]
-        return bool(values) and min(values) > 0 and max(values) > LOG_FROM * min(values)
+        return self.least > 0 and self.largest > LOG_FROM * self.least
+
+    def _known(self) -> list[float]:
+        return [value for value in self.train.values + self.validation.values if math.isfinite(value)]
 
 
 def losses(content: Content) -> Losses:

@@ -56,6 +56,11 @@ def with_unit(name: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
+def part_name(part: str) -> str:
+    """A part of the data as an adjective: training, validation, test."""
+    return {"train": "training"}.get(part, part)
+
+
 def capital(text: str) -> str:
     """The first letter large, the others as they are."""
     return text[:1].upper() + text[1:]
