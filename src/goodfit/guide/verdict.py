@@ -89,16 +89,14 @@ def validation_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, S
             sentence = f"'{other}' is better on the validation rows ({_against(card, baseline, 'validation')})."
             return Answer(TREE[1].name, "large", sentence, numbers)
     shares = (
-        f"{validation.value:.0%} of the error of '{name}' on the validation rows, "
+        f"The network's error is {validation.value:.0%} of that of '{name}' on the validation rows, "
         f"{train.value:.0%} on the training rows"
     )
     if isnan(gap.low):
         return Answer(TREE[1].name, "undetermined", "There are too few rows to tell.", numbers)
     if gap.low > 0 and gap.value > GAP_SHARE:
-        return Answer(TREE[1].name, "large", f"The network keeps {shares}.", numbers)
-    return Answer(
-        TREE[1].name, "small", f"The network keeps {shares}: a small gap, or one within the interval.", numbers
-    )
+        return Answer(TREE[1].name, "large", f"{shares}.", numbers)
+    return Answer(TREE[1].name, "small", f"{shares}: a small gap, or one within the interval.", numbers)
 
 
 def relative_error(task: Task, card: Scorecard, reference: Scorecard, part: Part) -> Estimate:
