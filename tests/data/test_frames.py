@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 import torch
 
 from goodfit.core.errors import DataError
-from goodfit.data.files import parts_in, read_text
 from goodfit.data.frames import MOST_COLUMNS, frame_of, read_frame
 
 GOOD = 'a,b,y\n1.5,"x, z",0\n2.5,w,1\n3,v,0\n'
@@ -100,8 +98,6 @@ def test_a_missing_file_suggests_its_neighbour(tmp_path: Path) -> None:
     written(tmp_path, GOOD)
     with pytest.raises(DataError, match=r"no such file or folder\. Did you mean 'views.csv'"):
         read_frame(tmp_path / "viewz.csv")
-    with pytest.raises(DataError, match="a folder, where one file is needed"):
-        read_text(tmp_path)
 
 
 def test_a_million_columns_are_refused_before_they_are_read(tmp_path: Path) -> None:
@@ -140,11 +136,3 @@ def test_frames_and_matrices_of_every_make() -> None:
 def test_what_is_no_table_is_refused(data: object, says: str) -> None:
     with pytest.raises(DataError, match=says):
         frame_of(data)
-
-
-def test_parts_need_train_and_another(tmp_path: Path) -> None:
-    for name in ("train.csv", "notes.txt", ".train.swp"):
-        written(tmp_path, GOOD, name)
-    assert parts_in(tmp_path) == {}
-    os.mkdir(tmp_path / "test")
-    assert parts_in(tmp_path) == {"train": [tmp_path / "train.csv"], "test": [tmp_path / "test"]}
