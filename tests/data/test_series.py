@@ -152,6 +152,17 @@ def test_series_with_negative_values_and_zeros() -> None:
     np.testing.assert_allclose(truth(made, "test"), values[-20:], rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("length", [37, 40, 60])
+def test_a_short_series_is_looked_back_on_less_far(length: int) -> None:
+    assert 1 <= task(weekly(length)).signature.inputs[0] <= 7
+
+
+def test_days_are_those_of_the_place_and_not_of_greenwich() -> None:
+    local = pl.datetime_range(START, START + timedelta(119), "1d", time_zone="Europe/Berlin", eager=True)
+    made = load(pl.DataFrame({"date": local, "count": weekly(120)}), DataSettings(history=7))  # summer time begins
+    assert made.raw["train"][0] == str(START + timedelta(7))
+
+
 # --- gaps
 
 
@@ -225,49 +236,6 @@ def test_date_and_target_are_found_among_other_columns() -> None:
     assert load(more, DataSettings(drop=("temperature",))).metric.unit == "count"
     with pytest.raises(DataError, match=r"several columns could be predicted: 'count', 'temperature'.*--target"):
         load(more, DataSettings())
-
-
-# --- other steps than a day
-
-
-def _every(step: str, n: int) -> pl.DataFrame:
-    times = pl.datetime_range(START, START + timedelta(9000), step, eager=True)[:n]
-    return pl.DataFrame({"date": times, "count": weekly(n)})
-
-
-@pytest.mark.parametrize(
-    ("step", "kind", "naive", "label"),
-    [
-        ("1w", "weekly", ["last week", "last year", "same week of the year"], "2020-02-24"),
-        ("1mo", "monthly", ["last month", "last year", "same month"], "2020-08-06"),
-        ("1q", "quarterly", ["last quarter", "last year", "same quarter"], "2021-10-06"),
-        ("1h", "hourly", ["an hour ago", "same hour yesterday", "same hour of the day"], "2020-01-06T07:00"),
-        ("15m", "every 15 minutes", ["last value", "same time yesterday", "same time of the day"], "2020-01-06T01:45"),
-        ("2d", "every 2 days", ["last value"], "2020-01-20"),
-    ],
-)
-def test_other_regular_steps_are_accepted_and_said(step: str, kind: str, naive: list[str], label: str) -> None:
-    made = load(_every(step, 90), DataSettings(history=7))
-    assert made.facts["kind"].startswith(f"{kind} series")
-    assert list(made.naive) == naive
-    assert made.raw["train"][0] == label
-
-
-def test_working_days_have_a_week_of_five() -> None:
-    kept = frame(np.arange(140.0) + 10).filter(pl.col("date").dt.weekday() <= 5)
-    made = load(kept, DataSettings(history=5))
-    assert made.facts["kind"].startswith("working-daily")
-    assert "no gap" in made.facts["rows"]
-    np.testing.assert_allclose(made.naive["last week"]["test"], truth(made, "test") - 7, rtol=1e-5)
-
-
-def test_month_ends_and_years() -> None:
-    ends = pl.DataFrame({"date": pl.date_range(START, date(2028, 1, 1), "1mo", eager=True).dt.month_end()})
-    assert load(ends.with_columns(count=weekly(ends.height)), DataSettings()).facts["kind"].startswith("monthly")
-    years = pl.DataFrame({"year": [str(year) for year in range(1900, 2000)], "count": weekly(100)})
-    made = load(years, DataSettings(history=3))
-    assert made.facts["kind"].startswith("yearly")
-    assert list(made.naive) == ["last year"]
 
 
 # --- several series in one file

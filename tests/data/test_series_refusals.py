@@ -76,7 +76,7 @@ BAD = {
         of_days(100, lambda i: str(max(i, 70))),
         r"is 70 on every day of the training part",
     ),
-    "short": (csv(25), r"25 days with a value, and about \d+ without gaps are needed .* of 3 days\. Bring more data"),
+    "short": (csv(25), r"25 days with a value, and about \d+ without gaps are needed .* of 1 day\. Bring more data\.$"),
     "two days": (csv(2), r"2 days with a value, and about 3\d without gaps are needed"),
     "one day": (csv(1), r"only one date has a value\. A series needs many"),
 }
@@ -100,7 +100,7 @@ def test_bad_files_are_refused_with_place_and_repair(tmp_path: Path, name: str) 
         ({"drop": ("count",)}, r"no column beside the dates\. A series needs a column of counts"),
         ({"time_col": "count", "target": "date"}, r"line 2: '1367' in column 'count' is no date"),
         ({"target": "date", "time_col": "date"}, r"one column cannot be date, target and group at once"),
-        ({"history": 80}, r"100 days with a value, and about 168 .* of 80 days\. .*data\.history=1"),
+        ({"history": 80}, r"100 days with a value, and about 168 .* of 80 days\. .*--history 1"),
         ({"validation": 0.6, "test": 0.6}, r"leave no rows to train on"),
         ({"validation": 0.01}, r"100 days with a value, and about 501 without gaps are needed"),
     ],
@@ -143,3 +143,15 @@ def test_a_frame_names_its_rows() -> None:
     bad = pl.DataFrame({"date": days(60), "count": ["many" if i == 4 else str(i) for i in range(60)]})
     with pytest.raises(DataError, match="the data frame, row 5: 'many'"):
         load(bad, DataSettings(target="count"))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1]] * 60, r"column 'count' holds lists\. Choose another --target"),
+        (days(60), r"column 'count' holds dates\. Choose another --target"),
+    ],
+)
+def test_a_target_of_another_type(values: list[object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(pl.DataFrame({"date": days(60), "count": values}), DataSettings(target="count"))

@@ -42,7 +42,7 @@ def load(source: Any, settings: DataSettings, seed: int = 0) -> Task:
     DataError for data that cannot be used, with place and repair.
     """
     dated = _read(source, settings)
-    history = settings.history or _suited_history(dated)
+    history = settings.history or _suited_history(dated, settings)
     return _task(dated, settings, history, history)
 
 
@@ -58,12 +58,13 @@ def _read(source: Any, settings: DataSettings) -> Dated:
     return read_dated(source if isinstance(source, Frame) else frame_of(source), settings)
 
 
-def _suited_history(dated: Dated) -> int:
-    """Four seasons, two or one: as many as the length of the series allows."""
+def _suited_history(dated: Dated, settings: DataSettings) -> int:
+    """Four seasons, two or one: as many as the length of the series allows, and less where it is short."""
     season = dated.spacing.season if dated.spacing.season > 1 else 7
     length = int(np.median([len(strand.values) for strand in dated.strands]))
+    spare = int(length * (1 - settings.validation - settings.test)) - LEAST_TRAINING - 1
     suited = (number * season for least, number in SUITED if length >= least * season)
-    return next(suited, max(1, min(season, length // 8)))
+    return next(suited, max(1, min(season, length // 8, spare)))
 
 
 # --- which values are predicted, and in which part
@@ -208,7 +209,7 @@ def _too_short(dated: Dated, settings: DataSettings, history: int) -> DataError:
     needed = max(least, *(math.ceil(count / share) for count, share in zip(wanted, shares, strict=True) if share > 0))
     count = dated.spacing.count
     longest = max(int(strand.real.sum()) for strand in dated.strands)
-    less = " or look back less (--set data.history=1)" if history > 1 else ""
+    less = " or look back less (--history 1)" if history > 1 else ""
     return DataError(
         f"{count(longest)} with a value, and about {needed + 1} without gaps are needed "
         f"to train, validate and test with a history of {count(history)}",
@@ -264,7 +265,7 @@ def _days_in_words(part: Part, labels: Sequence[str]) -> str:
 
 def _gaps(dated: Dated, strands: Sequence[Strand]) -> str:
     filled = sum(int((~strand.real).sum()) for strand in strands)
-    empty = f", {dated.empty:,} rows without a value" if dated.empty else ""
+    empty = f", {dated.empty:,} row{'s' * (dated.empty > 1)} without a value" if dated.empty else ""
     if not filled:
         return f"{empty}, no gap"
     longest = max(int(np.diff(np.flatnonzero(strand.real)).max()) - 1 for strand in strands)

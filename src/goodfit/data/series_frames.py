@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from goodfit.core.errors import DataError, did_you_mean
 from goodfit.core.settings import DataSettings
-from goodfit.data.columns import DATE_FORMATS, Reading, present, reading_of
+from goodfit.data.columns import DATE_FORMATS, Reading, is_readable, present, reading_of
 from goodfit.data.frames import Frame
 from goodfit.data.spacing import Ints, Spacing, Times, labels, missing_share, oddest, spacing_of
 
@@ -102,6 +102,9 @@ def _columns(frame: Frame, settings: DataSettings) -> Columns:
     for option, name in given.items():
         if name is not None and name not in known:
             raise DataError(f"no column {name!r} for --{option}", did_you_mean(name, known), where=frame.name)
+        if name is not None and not is_readable(frame.data[name].dtype):
+            raise DataError(f"column {name!r} holds lists", f"Choose another --{option}.", where=frame.name)
+    known = [name for name in known if is_readable(frame.data[name].dtype)]
     date, form = _date_column(frame, known, settings)
     target = settings.target or _only_number(frame, [name for name in known if name not in (date, settings.group_col)])
     if len({date, target, settings.group_col}) < 3:
@@ -191,6 +194,8 @@ def _only_number(frame: Frame, left: Sequence[str]) -> str:
 
 def _times(frame: Frame, columns: Columns) -> Times:
     column = frame.data[columns.date]
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+        column = column.dt.replace_time_zone(None)  # days are days of the place, not of Greenwich
     read = _read_dates(column if not columns.format else column.cast(pl.String), columns.format)
     wrong = read.is_null().arg_true()
     if len(wrong):
@@ -201,6 +206,10 @@ def _times(frame: Frame, columns: Columns) -> Times:
 def _counts(frame: Frame, target: str) -> Floats:
     """Numbers (n,), NaN where there is none."""
     column = frame.data[target]
+    if column.dtype.is_temporal():
+        raise DataError(f"column {target!r} holds dates", "Choose another --target.", where=frame.name)
+    if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
+        column = column.cast(pl.String)
     there = present(column)
     words = column.str.strip_chars() if column.dtype == pl.String else column
     numbers = words.set(~there, None).cast(pl.Float64, strict=False)
