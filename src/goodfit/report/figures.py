@@ -61,7 +61,7 @@ DARK: Mapping[str, str] = {
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif"
 LONGEST_LABEL = 18
 ROOMY_UP_TO = 12
-"""Classes up to which a confusion matrix has room for long names and large counts."""
+"""Classes up to which a confusion matrix has room for long names."""
 
 Floats = NDArray[np.float64]
 
@@ -101,11 +101,11 @@ TEMPLATE = go.layout.Template(
         "hoverlabel": {
             "bgcolor": LIGHT["page"],
             "bordercolor": LIGHT["line"],
-            "font": {"color": LIGHT["ink"], "size": 13},
+            "font": {"family": FONT, "color": LIGHT["ink"], "size": 13},
         },
         "separators": ".,",
         "dragmode": False,
-        "xaxis": _axis(showgrid=False, showline=True),
+        "xaxis": _axis(showgrid=False, showline=True, spikedash="solid"),
         "yaxis": _axis(),
     }
 )
@@ -288,7 +288,6 @@ def _cells(view: Confusion, names: list[str], shown: NDArray[np.bool_], hue: str
         ygap=2,
         text=count,
         texttemplate="%{text}",
-        textfont={"size": 13 if len(names) <= ROOMY_UP_TO else 11},
         hovertext=hover,
         hoverinfo="text",
         hoverongaps=False,

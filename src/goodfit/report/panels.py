@@ -233,7 +233,8 @@ def _scatter_finding(view: Scatter, unit: str, scale: Scale) -> str:
 
 def confusion_panel(content: Content, view: Confusion) -> Panel:
     """The confusion matrix of a classifier."""
-    things = "tokens" if content.task.objective == "sequence_labelling" else "rows"
+    task = content.task
+    things = "tokens" if task.objective == "sequence_labelling" else "pictures" if task.kind == "images" else "rows"
     often = [f"{quoted(c.real)} for {quoted(c.predicted)} ({c.times:,} of {c.of:,})" for c in view.confused]
     finding = f"{view.right:,} of {view.total:,} {things} are right."
     if often:
