@@ -246,12 +246,9 @@ def confusion_figure(view: Confusion) -> go.Figure:
         "showline": False,
         "ticklabelstandoff": 6,
     }
-    longest = max(map(len, names), default=0)
-    x = {
-        **ticks,
-        "title": {"text": "predicted class"},
-        "tickangle": -90 if side > ROOMY_UP_TO else -45 if longest * side > 50 else 0,
-    }
+    x = {**ticks, "title": {"text": "predicted class"}, "autotickangles": [0, -45, -90]}
+    if side > ROOMY_UP_TO:
+        x["tickangle"] = -90
     y = {**ticks, "title": {"text": "real class"}, "autorange": "reversed"}
     height = 100 + min(52, max(26, 560 // side)) * side
     return _figure(traces, height=height, xaxis=x, yaxis=y, margin={"l": 8, "r": 12, "t": 12, "b": 8})

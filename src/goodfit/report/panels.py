@@ -205,7 +205,7 @@ def scatter_panel(content: Content, view: Scatter) -> Panel:
     )
     return Panel(
         name="scatter",
-        title="Predicted against real",
+        title="Each row, predicted and real",
         finding=_scatter_finding(view, unit, scale_for(metric.unit, (view.median_error,))),
         reading=(
             f"Each dot is one row of the {content.judged} part ({some}). On the dashed line the prediction is perfect; "

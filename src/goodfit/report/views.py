@@ -234,7 +234,7 @@ def _curve(run: Run, part: str) -> Curve:
 def loss_name(task: Task) -> tuple[str, str]:
     """What the loss is called, and its unit."""
     function = task.loss.func if isinstance(task.loss, partial) else task.loss
-    scaled = "in the network's scaled unit"
+    scaled = "scaled unit"
     a_token = "nats a token" if task.objective == "sequence_labelling" else "nats a row"
     known = {
         "mse_loss": ("mean square error", f"{scaled}, squared"),
