@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -306,15 +307,13 @@ except GoodfitError as error:
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root may become somebody else")
-def test_a_folder_that_can_only_be_read(tmp_path: Path) -> None:
-    make(tmp_path, "a")
-    tmp_path.chmod(0o555)
-    (tmp_path / FILE).chmod(0o444)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", UNPRIVILEGED, str(tmp_path)], capture_output=True, text=True, check=True
-    )
+def test_a_folder_that_can_only_be_read() -> None:
+    with tempfile.TemporaryDirectory() as name:  # outside of pytest's own folders, which nobody else may enter
+        folder = Path(name)
+        make(folder, "a")
+        folder.chmod(0o555)
+        (folder / FILE).chmod(0o444)
+        done = subprocess.run([sys.executable, "-c", UNPRIVILEGED, name], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0] == "['a']"
     assert lines[1].endswith("ledger.sqlite: The ledger cannot be written. Choose another folder with --out.")

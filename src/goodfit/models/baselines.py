@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,17 +214,3 @@ def _tokens(task: Task, part: Part, reach: int) -> tuple[NDArray[np.int64], NDAr
     columns = torch.cat([around[:, i : i + length] for i in range(2 * reach + 1)], dim=-1)
     counted = rows.targets != IGNORED
     return columns[counted].numpy(), rows.targets[counted].numpy()
-
-
-BASELINES: Mapping[str, str] = {
-    "constant": "the median, or the most frequent class",
-    "linear regression": "ridge regression on the same inputs",
-    "logistic regression": "logistic regression on the same inputs",
-    "gradient boosting": "histogram gradient boosting of scikit-learn",
-    "lexicon": "each word's most frequent label",
-    "window": "logistic regression on a token and its two neighbours",
-    "yesterday": "the last value seen",
-    "last week": "the value seven steps ago",
-    "same weekday": "the mean of the last four values on the same weekday",
-}
-"""What each baseline is, for people."""
