@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from goodfit.data.demos import DEMOS
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import goodfit
 from bench.common import SHARED, Row, parser, report
+from goodfit.data.demos import DEMOS
 
 NAIVE = ("yesterday", "last week", "same weekday")
 Document = Mapping[str, Any]

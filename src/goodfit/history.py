@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from goodfit import data as kinds
 from goodfit.api import budget_of, source_of
-from goodfit.core.errors import DataError
 from goodfit.core.progress import Progress, Silent
 from goodfit.core.recipe import ModelFactory
+from goodfit.core.run import Run
 from goodfit.core.runtime import threads
 from goodfit.core.score import score
 from goodfit.core.settings import Settings
 from goodfit.core.task import Signature, Task
+from goodfit.data.series import load_histories
 from goodfit.models import linear, mlp
 from goodfit.plan import plan
 from goodfit.training import fit, predict
@@ -70,9 +70,8 @@ def history_table(
     source = source_of(settings) if source is None else source
     cells: list[Cell] = []
     missed: list[str] = []
-    for history in HISTORIES:
+    for history, task in load_histories(source, settings.data, HISTORIES).items():
         progress.stage(f"history of {history}")
-        task = _load(source, settings, history)
         todo = plan(task, settings)
         for name, model in models(task.signature).items():
             if budget.left <= 0:
@@ -85,14 +84,7 @@ def history_table(
     return HistoryTable(task.name, task.metric.name, task.metric.unit, tuple(cells), naive, tuple(missed))
 
 
-def _load(source: Any, settings: Settings, history: int) -> Task:
-    task = kinds.load(source, settings.data.model_copy(update={"history": history}), settings.seed)
-    if task.kind != "series":
-        raise DataError(f"The table of histories is for series, and these data are a {task.kind}", "Leave --table out.")
-    return task
-
-
-def _cell(task: Task, history: int, name: str, run: Any) -> Cell:
+def _cell(task: Task, history: int, name: str, run: Run) -> Cell:
     model = run.recipe.model()
     model.load_state_dict(dict(run.weights))
     assert task.test is not None, "a series always has a test part"  # noqa: S101
