@@ -36,7 +36,7 @@ from goodfit.plan import Plan, plan
 from goodfit.report.document import document
 from goodfit.report.html import render
 from goodfit.report.views import Content
-from goodfit.training import Budget, evaluating, fit, predict, probabilities, within
+from goodfit.training import Budget, evaluating, fit, predict, probabilities, quickest_threads, within
 from goodfit.training.evaluation import BATCH
 
 TRAINING_SHARE = 0.7
@@ -165,8 +165,11 @@ def execute(
 
 
 def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Result, dict[str, Any]]:
-    count = todo.settings.threads or 1
-    with threads(count), deterministic(todo.settings.deterministic):
+    if todo.settings.threads is None:
+        progress.stage("timing a few steps")
+        count = quickest_threads(todo.task, todo.recipe)
+        todo = replace(todo, settings=todo.settings.model_copy(update={"threads": count}))
+    with threads(todo.settings.threads or 1), deterministic(todo.settings.deterministic):
         todo, trained = _train(todo, budget, progress, record)
         task = todo.task
         model = _model(trained)
@@ -221,7 +224,7 @@ def _train(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple
     """Train within the budget. What the budget cost is written into the settings, so that they repeat the run."""
     recipe, deadline = todo.recipe, budget.deadline(TRAINING_SHARE)
     if deadline is not None:
-        progress.stage("timing a few steps")
+        progress.stage("fitting the epochs into the time")
         recipe = within(todo.task, recipe, TRAINING_SHARE * budget.left)
     progress.stage("training")
 

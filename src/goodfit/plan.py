@@ -13,7 +13,6 @@ from typing import Any
 
 from goodfit.core.errors import SettingsError, did_you_mean
 from goodfit.core.recipe import Recipe
-from goodfit.core.runtime import cores
 from goodfit.core.settings import ModelSettings, Settings, TrainingSettings
 from goodfit.core.task import Task, count_of
 from goodfit.models import FACTORIES, keywords
@@ -22,7 +21,7 @@ from goodfit.training.losses import SUITED_LOSS, build_loss
 Choice = dict[str, Any]
 
 SMALL_MODELS = ("linear", "mlp")
-"""Models whose steps are so short that a second thread costs more than it brings."""
+"""Models whose steps are so short that a second thread costs more than it brings; for others a trial decides."""
 
 
 SUITED_MODELS: Mapping[str, tuple[str, ...]] = {
@@ -62,7 +61,7 @@ def plan(task: Task, settings: Settings) -> Plan:
             "data": settings.data.model_copy(update={"kind": task.kind}),
             "model": ModelSettings(name=name, **chosen),
             "training": _resolved(recipe, loss, smoothing),
-            "threads": settings.threads or (1 if name in SMALL_MODELS else cores()),
+            "threads": settings.threads or (1 if name in SMALL_MODELS else None),
         }
     )
     facts = {**task.facts, **_facts(resolved)}

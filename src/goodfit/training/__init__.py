@@ -3,5 +3,6 @@
 from goodfit.training.budget import Budget, within
 from goodfit.training.evaluation import evaluating, mean_loss, predict, probabilities
 from goodfit.training.loop import fit
+from goodfit.training.pace import quickest_threads
 
-__all__ = ["Budget", "evaluating", "fit", "mean_loss", "predict", "probabilities", "within"]
+__all__ = ["Budget", "evaluating", "fit", "mean_loss", "predict", "probabilities", "quickest_threads", "within"]

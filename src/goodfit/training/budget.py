@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field, replace
 
 from goodfit.core.recipe import Recipe
-from goodfit.core.step import Event, Step
 from goodfit.core.task import Task
 from goodfit.training.batches import batch_count
 from goodfit.training.loop import fit
+from goodfit.training.pace import Clock
 
 TRIAL_UPDATES = 20
 RESERVE = 0.8
@@ -36,27 +36,12 @@ class Budget:
         return None if self.seconds is None else time.monotonic() + share * max(0.0, self.left)
 
 
-@dataclass
-class _Clock:
-    """Notes when each update ended, and when the validation pass after them did."""
-
-    updates: list[float] = field(default_factory=list)
-    epoch_end: float = 0.0
-    events = frozenset({Event.UPDATE, Event.EPOCH_END})
-
-    def __call__(self, step: Step) -> None:
-        if step.event is Event.UPDATE:
-            self.updates.append(time.monotonic())
-        else:
-            self.epoch_end = time.monotonic()
-
-
 def within(task: Task, recipe: Recipe, seconds: float) -> Recipe:
     """The recipe with as many of its epochs as fit into ``seconds``, judged by a short trial training.
 
     Where not even one epoch fits, the recipe keeps one and stops after the updates that do.
     """
-    began, clock = time.monotonic(), _Clock()
+    began, clock = time.monotonic(), Clock()
     fit(task, replace(recipe, epochs=1, max_updates=TRIAL_UPDATES), [clock], deadline=began + seconds / 4)
     made = len(clock.updates)
     per_update = (clock.updates[-1] - clock.updates[0]) / (made - 1) if made > 1 else clock.updates[0] - began
