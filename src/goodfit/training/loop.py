@@ -36,12 +36,15 @@ def fit(task: Task, recipe: Recipe, callbacks: Sequence[Callback] = (), *, deadl
     outcome = None
     loop.emit(Event.FIT_START)
     while outcome is None:
+        times = [time.perf_counter()]
         train_loss, outcome = loop.run_epoch()
+        times.append(time.perf_counter())
         validation_loss = mean_loss(loop.model, task, task.validation)
-        measurements.append(Measurement("train_loss", loop.update, train_loss))
-        measurements.append(Measurement("validation_loss", loop.update, validation_loss))
+        times.append(time.perf_counter())
+        measurements.append(Measurement("train_loss", loop.update, train_loss, seconds=times[1] - times[0]))
+        measurements.append(Measurement("validation_loss", loop.update, validation_loss, seconds=times[2] - times[1]))
         loop.emit(Event.EPOCH_END, train_loss=train_loss, validation_loss=validation_loss)
-        best.see(loop.epoch, validation_loss, loop.accelerator.unwrap_model(loop.model))
+        best.see(loop.epoch, validation_loss, loop.module)
         if not math.isfinite(train_loss):
             outcome = Outcome.DIVERGED
         elif outcome is None and loop.epoch == recipe.epochs:
@@ -75,9 +78,10 @@ class _Loop:
         seed_everything(recipe.seed)
         self.task, self.recipe, self.callbacks, self.deadline = task, recipe, callbacks, deadline
         self.accelerator = _accelerator()
-        model = recipe.model()
-        self.optimizer = build_optimizer(recipe, model.parameters())
-        self.model = self.accelerator.prepare(model)
+        self.module = recipe.model()
+        self.optimizer = build_optimizer(recipe, self.module.parameters())
+        self.parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        self.model = self.accelerator.prepare(self.module)
         order = Generator().manual_seed(recipe.seed)
         self.batches = loader(task.train, recipe.batch_size, shuffle=recipe.shuffle, generator=order)
         self.planned = recipe.epochs * batch_count(task.train, recipe.batch_size)
@@ -88,15 +92,18 @@ class _Loop:
         """One pass over the training rows; the mean loss on the way, and why training has to stop if it has."""
         self.model.train()
         device = self.accelerator.device
-        total, weight, outcome = torch.zeros((), device=device), 0.0, None
+        losses: list[Tensor] = []
+        weights: list[float] = []
+        outcome = None
         for inputs, targets in self.batches:
             inputs, targets = inputs.to(device), targets.to(device)
-            total += self.step(inputs, targets) * (here := weight_of(targets, self.task))
-            weight += here
+            losses.append(self.step(inputs, targets))
+            weights.append(weight_of(targets, self.task))
             if outcome := self.interrupted():
                 break
         self.epoch += 1
-        return float(total) / weight, outcome
+        # Added up here and not on the way: reading a loss waits for the device, and adding it costs a kernel.
+        return float(torch.stack(losses).cpu().double() @ torch.tensor(weights).double()) / sum(weights), outcome
 
     def step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """One update of the weights; the batch's loss before it."""
@@ -112,7 +119,8 @@ class _Loop:
         self.scheduler.step()
         self.update += 1
         self.emit(Event.UPDATE, **moment)
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:  # what optimizer.zero_grad() does, without its detour through the compiler
+            parameter.grad = None
         return loss.detach()
 
     def interrupted(self) -> Outcome | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LRScheduler
 
 from goodfit.core.recipe import Recipe
 
@@ -45,9 +45,24 @@ def factor(name: str, update: int, total: int, warmup: float) -> float:
     return SCHEDULES[name](min(1.0, (update - rising) / max(1, total - rising)))
 
 
-def build_schedule(recipe: Recipe, optimizer: Optimizer, total: int) -> LRScheduler:
+class Course:
+    """Sets an optimiser's rates before the first update and after each one; a scheduler without a scheduler's cost."""
+
+    def __init__(self, optimizer: Optimizer, name: str, total: int, warmup: float) -> None:
+        self.optimizer, self.name, self.total, self.warmup = optimizer, name, total, warmup
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        self.update = -1
+        self.step()
+
+    def step(self) -> None:
+        self.update += 1
+        now = factor(self.name, self.update, self.total, self.warmup)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * now
+
+
+def build_schedule(recipe: Recipe, optimizer: Optimizer, total: int) -> Course | LRScheduler:
     """The scheduler of a recipe, to be stepped once an update."""
-    schedule = recipe.schedule
-    if not isinstance(schedule, str):
-        return schedule(optimizer)
-    return LambdaLR(optimizer, lambda update: factor(schedule, update, total, recipe.warmup))
+    if isinstance(recipe.schedule, str):
+        return Course(optimizer, recipe.schedule, total, recipe.warmup)
+    return recipe.schedule(optimizer)
