@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from goodfit.training import fit, pace, quickest_threads
-from tests.tasks import line, recipe
+from tests.tasks import line, recipe, tokens
 
 
 @pytest.mark.parametrize(("alone", "together", "chosen"), [(1.0, 0.5, 4), (1.0, 0.95, 1), (1.0, 14.0, 1)])
@@ -22,8 +22,9 @@ def test_one_core_needs_no_trial(monkeypatch):
     assert quickest_threads(line(), recipe(line())) == 1
 
 
-def test_a_trial_changes_nothing_of_the_training_after_it():
-    task, made = line(), recipe(line(), epochs=3)
+@pytest.mark.parametrize("make", [line, tokens])
+def test_a_trial_changes_nothing_of_the_training_after_it(make):
+    task, made = make(), recipe(make(), epochs=3)
     before = fit(task, made).curve("validation_loss")
     threads = torch.get_num_threads()
     quickest_threads(task, made)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 Kind = Literal["series", "table", "images", "sequences", "custom"]
 Objective = Literal["regression", "classification", "sequence_labelling"]
@@ -49,6 +49,14 @@ class Rows(Dataset[Batch]):
             return inputs, targets
         longest = int(self.lengths[index].max())
         return inputs[:, :longest], targets[:, :longest]
+
+
+def first(rows: Dataset[Batch], count: int) -> Dataset[Batch]:
+    """The first ``count`` rows, or all where there are fewer."""
+    index = torch.arange(min(count, count_of(rows)))
+    if not isinstance(rows, Rows):
+        return Subset(rows, index.tolist())
+    return Rows(*rows.batch(index), None if rows.lengths is None else rows.lengths[index])
 
 
 def count_of(rows: Dataset[Batch]) -> int:

@@ -6,12 +6,10 @@ import statistics
 import time
 from dataclasses import dataclass, field, replace
 
-from torch.utils.data import Subset
-
 from goodfit.core.recipe import Recipe
 from goodfit.core.runtime import cores, threads
 from goodfit.core.step import Event, Step
-from goodfit.core.task import Task, count_of
+from goodfit.core.task import Task, first
 from goodfit.training.loop import fit
 
 TRIAL_UPDATES = 6
@@ -41,8 +39,7 @@ def quickest_threads(task: Task, recipe: Recipe) -> int:
     most = cores()
     if most == 1:
         return 1
-    few = range(min(8, count_of(task.validation)))
-    trial = replace(task, validation=Subset(task.validation, few), test=None)
+    trial = replace(task, validation=first(task.validation, 8), test=None)
     seconds: dict[int, list[float]] = {1: [], most: []}
     for _ in range(TURNS):
         for count, found in seconds.items():
