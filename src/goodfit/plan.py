@@ -6,6 +6,7 @@ The defaults are figures measured on real data (``bench/real.py``); each kind ha
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any
 from goodfit.core.errors import SettingsError, did_you_mean
 from goodfit.core.recipe import Recipe
 from goodfit.core.settings import ModelSettings, Settings, TrainingSettings
-from goodfit.core.task import Task, count_of
+from goodfit.core.task import IGNORED, Task, count_of, targets_of
 from goodfit.models import FACTORIES, keywords
 from goodfit.training.losses import SUITED_LOSS, build_loss
 
@@ -156,15 +157,24 @@ def _images(task: Task) -> tuple[Choice, Choice]:
 
 
 def _sequences(task: Task) -> tuple[Choice, Choice]:
-    model = {"name": "attention", "width": 128, "depth": 2, "heads": 4, "dropout": 0.1}
+    rows, tokens = count_of(task.train), int((targets_of(task.train) != IGNORED).sum())
+    batch = min(128, max(8, 2 ** round(math.log2(512 * rows / tokens))))
+    # Rare words, with their endings and shapes, can be learnt by heart; letters cannot, and bear a longer training.
+    words = len(task.signature.categories) > 1
+    epochs = _epochs(rows, batch, 2_000 if words else 4_000, 5, max(8 if words else 12, 220 * batch // rows))
+    rate, updates = 3e-3, epochs * -(-rows // batch)
+    model = {"name": "attention", "width": 128, "depth": 2, "heads": 4, "dropout": 0.3 if words else 0.1}
     training = {
         "optimizer": "adamw",
-        "rate": 1e-3,
-        "weight_decay": 0.02,
+        "rate": rate,
+        # What nothing refreshes shrinks to 1/e over the whole training: the vectors of rare words, above all.
+        "weight_decay": round(2 / (rate * updates), 3),
         "warmup": 0.1,
         "clip": 1.0,
-        "batch_size": 32,
-        "epochs": _epochs(count_of(task.train), 32, 5_000, 8, 30),
+        "batch_size": batch,
+        "epochs": epochs,
+        # As for images: without it the epoch kept is an early one.
+        "label_smoothing": 0.1,
     }
     return model, training
 

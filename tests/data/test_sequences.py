@@ -126,7 +126,7 @@ def test_letters_with_a_label_each(write: Write) -> None:
 
 def test_rare_tokens_stand_as_they_are(write: Write) -> None:
     """A ``#`` with a label is a token; U+2028 and no-break spaces are parts of tokens."""
-    odd = [[("#", "SYM"), ("#tag", "X"), ("a\u2028b", "X"), ("1\u00a0000", "NUM")], *sentences()]
+    odd = [[("#", "SYM"), ("#tag", "X"), ("#a=b", "X"), ("a\u2028b", "X"), ("1\u00a0000", "NUM")], *sentences()]
     assert pairs_of(read(write(columns(odd)))) == {tuple(zip(*each, strict=True)) for each in odd}
 
 
@@ -304,7 +304,11 @@ BAD: dict[str, tuple[str, dict[str, object], tuple[str, ...]]] = {
         {},
         ("different labels in column 2 of 2, more than 1,000", "--target"),
     ),
-    "no such column number": (columns(), {"target": "4"}, ("no column '4'", "2 columns", "--target by number, 2 to 2")),
+    "no such column number": (
+        columns(),
+        {"target": "4"},
+        ("no column '4'", "2 columns", "--target by number, at most 2"),
+    ),
     "column nought": (columns(), {"target": "0"}, ("no column '0'",)),
     "no such name": ("word\tpos\n" + columns(), {"target": "poss"}, ("no column 'poss'", "Did you mean 'pos'?")),
     "name without header": (columns(), {"target": "upos"}, ("no column 'upos'", "without names", "--target by number")),
