@@ -93,15 +93,13 @@ class GlobalAverage(nn.Module):
         return maps.mean(dim=(2, 3))
 
 
-class Skip(nn.Module):
-    """``x + block(x)``; where the block shrinks its input, the middle of ``x``."""
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        self.block = block
+class Skip(nn.Sequential):
+    """``x + block(x)`` for modules in a row; where they shrink their input, the middle of ``x``."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        out: Tensor = self.block(maps)
+        out = maps
+        for module in self:
+            out = module(out)
         top, left = ((maps.shape[axis] - out.shape[axis]) // 2 for axis in (2, 3))
         return maps[:, :, top : top + out.shape[2], left : left + out.shape[3]] + out
 
@@ -203,8 +201,8 @@ class _Style:
     residual: bool
 
     def block(self, stage: _Stage) -> nn.Sequential:
-        wide = stage.outputs
-        body = nn.Sequential(
+        wide, sequential = stage.outputs, Skip if self.residual else nn.Sequential
+        body = sequential(
             OrderedDict([*self._unit("1", wide, wide), self._activate("1"), *self._unit("2", wide, wide)])
         )
         return nn.Sequential(
@@ -213,7 +211,7 @@ class _Style:
                     *self._unit("", stage.inputs, wide, stage.stride),
                     self._activate(""),
                     *([("pool", POOLINGS[self.pooling](2))] if stage.pools else []),
-                    ("body", Skip(body) if self.residual else body),
+                    ("body", body),
                     self._activate("_last"),
                 ]
             )
@@ -226,10 +224,9 @@ class _Style:
             yield f"pad{suffix}", nn.ZeroPad2d((before, after, before, after))
             before = 0
         # A bias would be taken away again by the normalisation's mean.
-        convolution = nn.Conv2d(inputs, outputs, self.kernel, stride, before, bias=not normalised)
-        yield f"convolution{suffix}", convolution
+        yield f"conv{suffix}", nn.Conv2d(inputs, outputs, self.kernel, stride, before, bias=not normalised)
         if normalised:
-            yield f"normalisation{suffix}", NORMALISATIONS[self.normalisation](outputs)
+            yield f"norm{suffix}", NORMALISATIONS[self.normalisation](outputs)
 
     def _activate(self, suffix: str) -> tuple[str, nn.Module]:
         return f"activation{suffix}", ACTIVATIONS[self.activation]()
