@@ -145,7 +145,8 @@ def execute(
     budget = budget_of(settings, began)
     progress.stage(f"reading {settings.data.path or 'the data'}")
     loaded = kinds.load(source_of(settings) if source is None else source, settings.data, settings.seed)
-    todo = plan(loaded, settings)
+    demo = demos.named(settings.data.path)
+    todo = plan(replace(loaded, name=demo.name) if demo else loaded, settings)
     progress.inferred(todo.task.facts)
     with (
         Ledger(settings.out) as ledger,

@@ -69,6 +69,20 @@ def test_four_validation_rows_are_too_few_to_tell():
     assert "too few" in diagnosis.sentence
 
 
+def test_a_simple_model_that_is_a_little_better_is_named_and_changes_nothing():
+    task = line(400, noise=1.0)
+    nearly = {part: (truth(task, part) - 30) * 1.02 + 30 for part in PARTS}
+    diagnosis = judged(task, recipe(task), **nearly)
+    assert diagnosis.sentence.startswith(LEAVES["fits"])
+    run = fit(task, recipe(task, epochs=1))
+    exact = {part: truth(task, part) for part in PARTS}
+    others = {"constant": score(task, {part: np.full(len(exact[part]), 30.0) for part in PARTS})}
+    others["oracle"] = score(task, exact)
+    told = diagnose_scores(task, run, score(task, nearly), others)
+    assert told.path[-1].answer == "small"
+    assert "'oracle' is a little better on them" in told.sentence
+
+
 @pytest.mark.parametrize("question", TREE, ids=lambda question: question.name)
 def test_every_branch_of_the_tree_leads_somewhere(question):
     places = {each.name for each in TREE} | set(LEAVES)

@@ -96,7 +96,9 @@ def validation_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, S
         return Answer(TREE[1].name, "undetermined", "There are too few rows to tell.", numbers)
     if gap.low > 0 and gap.value > GAP_SHARE:
         return Answer(TREE[1].name, "large", f"{shares}.", numbers)
-    return Answer(TREE[1].name, "small", f"{shares}: a small gap, or one within the interval.", numbers)
+    what = "a small gap" if gap.low > 0 else "no gap beyond the interval"
+    sentence = f"{shares}: {what}.{_a_little_better(task, card, baselines)}"
+    return Answer(TREE[1].name, "small", sentence, numbers)
 
 
 def relative_error(task: Task, card: Scorecard, reference: Scorecard, part: Part) -> Estimate:
@@ -128,10 +130,23 @@ def _errors(card: Scorecard, part: Part) -> UnitScores:
     return UnitScores(units.weights - units.sums, units.weights) if card.metric.higher_is_better else units
 
 
+def _a_little_better(task: Task, card: Scorecard, baselines: Mapping[str, Scorecard]) -> str:
+    """A sentence on the first simple model that is better on the validation rows, by less than what matters."""
+    for other, baseline in baselines.items():
+        if _gain(task, baseline, card, "validation").low > 0:
+            return f" '{other}' is a little better on them ({_against(card, baseline, 'validation')})."
+    return ""
+
+
 def _better(task: Task, first: Scorecard, second: Scorecard, reference: Scorecard, part: Part) -> bool:
     """Whether ``first`` has the lower error on a part: beyond the paired 95 % interval, and by what matters."""
-    gain = difference(_errors(second, part), _errors(first, part), task.clusters.get(part))
+    gain = _gain(task, first, second, part)
     return gain.low > 0 and gain.value > MATTERS * _errors(reference, part).value
+
+
+def _gain(task: Task, first: Scorecard, second: Scorecard, part: Part) -> Estimate:
+    """How much lower the error of ``first`` is, with a paired interval."""
+    return difference(_errors(second, part), _errors(first, part), task.clusters.get(part))
 
 
 def _against(card: Scorecard, other: Scorecard, part: Part) -> str:
