@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import goodfit
 from bench.common import SHARED, Row, parser, report
-from goodfit.data.demos import DEMOS
+from goodfit.data.demos import EMBEDDED
 
 NAIVE = ("yesterday", "last week", "same weekday")
 Document = Mapping[str, Any]
@@ -29,7 +29,7 @@ class Goal:
     name: str
     document: Callable[[str], Document]
     judge: Callable[[Document], Row]
-    seconds: float = 600
+    seconds: float | None = None
     quick: bool = False
 
 
@@ -44,13 +44,19 @@ def at_least(goal: float) -> Callable[[Document], Row]:
     return judge
 
 
-def below_naive(found: Document) -> Row:
-    """Test error at most 0.95 of the best naive baseline's."""
+def against_naive(found: Document) -> Row:
+    """Test error as a share of the best naive baseline's."""
     best = min(found["baselines"][name]["test"]["value"] for name in NAIVE)
     test = found["score"]["test"]
     interval = tuple(end / best for end in test["interval"])
     ratio = test["value"] / best
-    return Row("", ratio, interval, "test error / best naive", "<= 0.95", ratio <= 0.95)
+    return Row("", ratio, interval, "test error / best naive")
+
+
+def below_naive(found: Document) -> Row:
+    """The same, and at most 0.95."""
+    row = against_naive(found)
+    return replace(row, goal="<= 0.95", holds=row.value is not None and row.value <= 0.95)
 
 
 def not_worse_than_linear(found: Document) -> Row:
@@ -74,24 +80,24 @@ def scikit(load: Callable[[], Any]) -> Callable[[str], Document]:
 
 
 def demo(name: str) -> Callable[[str], Document]:
-    def run(out: str) -> Document:
-        known = DEMOS[name]
-        return goodfit.run(
-            known.load(), config={"data": known.settings.model_dump(exclude_none=True)}, out=out
-        ).document
-
-    return run
+    return lambda out: goodfit.run(f"demo:{name}", out=out).document
 
 
+def page(name: str) -> Callable[[str], Document]:
+    return lambda out: goodfit.run(EMBEDDED / "views" / f"{name}.csv", target="views", out=out).document
+
+
+PAGES = tuple(sorted(path.stem for path in (EMBEDDED / "views").glob("*.csv")))
 SERIES = ("wikipedia_r_language", "web_cienciadedatos", "bicimad_users")
 GOALS = (
     Goal("digits", demo("digits"), at_least(0.97), quick=True),
     Goal("breast_cancer", scikit(load_breast_cancer), not_worse_than_linear, quick=True),
     Goal("wine", scikit(load_wine), not_worse_than_linear, quick=True),
     Goal("diabetes", scikit(load_diabetes), not_worse_than_linear, quick=True),
+    *(Goal(f"views: {name}", page(name), against_naive, quick=True) for name in PAGES),
     *(Goal(name, shared(f"daily-counts/{name}.csv", target="count"), below_naive) for name in SERIES),
     Goal("fashion-mnist 12k", shared("fashion-mnist"), at_least(0.88), seconds=300),
-    Goal("cmudict letters", shared("cmudict-g2p"), at_least(0.85)),
+    Goal("cmudict letters", shared("cmudict-g2p"), at_least(0.85), seconds=600),
     Goal("EWT part of speech", shared("ud-english-ewt"), at_least(0.90), seconds=600),
 )
 
@@ -112,7 +118,9 @@ def main() -> None:
             judged = goal.judge(goal.document(out))
             took = time.monotonic() - began
         rows.append(Row(goal.name, judged.value, judged.interval, judged.unit, judged.goal, judged.holds))
-        rows.append(Row(f"{goal.name}: whole run", took, None, "seconds", f"<= {goal.seconds:g}", took <= goal.seconds))
+        if goal.seconds:
+            whole = f"{goal.name}: whole run"
+            rows.append(Row(whole, took, None, "seconds", f"<= {goal.seconds:g}", took <= goal.seconds))
     report("Real data", rows, options.out)
 
 
