@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 SOFTENED = 0.03
 """Below this share of the mean, counts are nearly linear rather than logarithmic: zeros are no abyss."""
 LEVEL_WEIGHT = 0.1
-"""How loudly the model hears the level, in standard deviations: at 1 it learns the level by heart and cannot follow a shift."""
+"""How loudly the model hears the level, in standard deviations: at 1 it learns levels by heart and follows no shift."""
 LAST_WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 STEEPEST = 60.0
 """Largest logarithm that is turned back into a count: an untrained model must not overflow."""
