@@ -20,7 +20,8 @@ CHUNK = 16
 """Batches gathered by one indexing and then cut: half the kernels, and still small enough for the cache."""
 
 SLOW_BATCH = 0.02
-"""Seconds to read one batch from which worker processes pay for themselves."""
+SLOW_PASS = 5.0
+"""Seconds to read one batch, and all rows, from which worker processes pay for themselves."""
 
 
 def batch_count(dataset: Dataset[Batch], batch_size: int) -> int:
@@ -34,7 +35,9 @@ def loader(
     """Batches, a new pass each time it is iterated: indexed where rows are in memory, else a DataLoader."""
     if isinstance(dataset, Rows):
         return InMemory(dataset, batch_size, shuffle, generator)
-    workers = max(1, cores() - 1) if _seconds_per_row(dataset) * batch_size > SLOW_BATCH else 0
+    seconds = _seconds_per_row(dataset)
+    slow = seconds * batch_size > SLOW_BATCH and seconds * count_of(dataset) > SLOW_PASS
+    workers = max(1, cores() - 1) if slow else 0
     return DataLoader(
         dataset,
         batch_size,
@@ -42,7 +45,6 @@ def loader(
         generator=generator,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context="spawn" if workers else None,
     )
 
 
@@ -76,7 +78,10 @@ class InMemory:
 
 
 def _seconds_per_row(dataset: Dataset[Batch]) -> float:
-    began = time.perf_counter()
+    """The quickest of a few rows: the first one opens files and wakes libraries."""
+    spent = []
     for index in range(min(4, count_of(dataset))):
+        began = time.perf_counter()
         dataset[index]
-    return (time.perf_counter() - began) / 4
+        spent.append(time.perf_counter() - began)
+    return min(spent)
