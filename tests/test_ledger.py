@@ -17,7 +17,8 @@ import pytest
 
 from goodfit import ledger as ledger_module
 from goodfit.core.errors import GoodfitError, NotFoundError, SettingsError
-from goodfit.ledger import FILE, Ledger, Row, write_atomically
+from goodfit.core.run import Measurement
+from goodfit.ledger import FILE, Ledger, write_atomically
 
 
 def make(out: Path, *names: str) -> list[str]:
@@ -112,11 +113,11 @@ def test_a_failure_after_the_result_does_not_undo_it(tmp_path: Path) -> None:
 
 def test_measurements_come_back_as_they_were(tmp_path: Path) -> None:
     rows = [
-        Row("loss", 1, 0.1, "layer.0", 0.01, "nats", 1.5),
-        Row("loss", 2, math.nan),
-        Row("loss", 3, math.inf),
-        Row("loss", 4, -math.inf),
-        Row("loss", 5, 5e-324),
+        Measurement("loss", 1, 0.1, "layer.0", 0.01, "nats", 1.5),
+        Measurement("loss", 2, math.nan),
+        Measurement("loss", 3, math.inf),
+        Measurement("loss", 4, -math.inf),
+        Measurement("loss", 5, 5e-324),
     ]
     with Ledger(tmp_path) as ledger:
         record = ledger.start("a", "table", {}, {})
@@ -130,7 +131,7 @@ def test_measurements_come_back_as_they_were(tmp_path: Path) -> None:
 def test_nothing_can_be_changed_or_removed(tmp_path: Path) -> None:
     (run,) = make(tmp_path, "a")
     with Ledger(tmp_path) as ledger:
-        ledger.measure(run, [Row("loss", 1, 1.0)])
+        ledger.measure(run, [Measurement("loss", 1, 1.0)])
     connection = sqlite3.connect(tmp_path / FILE)
     for table in ("starts", "events", "measurements"):
         for change in (f"UPDATE {table} SET id = 7", f"DELETE FROM {table}"):

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from goodfit.core.errors import GoodfitError, NotFoundError, SettingsError, did_you_mean
+from goodfit.core.run import Measurement
 
 FILE = "ledger.sqlite"
 LATEST = "latest"
@@ -69,19 +70,6 @@ TRIGGERS = "".join(
     for change in ("update", "delete")
 )
 VERSION = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measurement: the fields of `goodfit.core.run.Measurement`."""
-
-    quantity: str
-    step: int
-    value: float
-    layer: str = ""
-    standard_error: float = math.nan
-    unit: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -154,7 +142,7 @@ class Ledger:
         _point(self.out / LATEST, directory.name)
         return Record(self, directory)
 
-    def measure(self, run: str, rows: Iterable[Row]) -> None:
+    def measure(self, run: str, rows: Iterable[Measurement]) -> None:
         """Append measurements; when this returns, killing the process loses none of them."""
         values = [(run, *astuple(row)) for row in rows]
         with self._appending(durable=False) as connection:
@@ -187,12 +175,13 @@ class Ledger:
             return self._entry(rows[0])
         raise self._not_one(reference, [row[0] for row in rows])
 
-    def measurements(self, run: str) -> list[Row]:
+    def measurements(self, run: str) -> list[Measurement]:
         """The measurements of a run in the order they were made."""
         columns = "SELECT quantity, step, value, layer, standard_error, unit, seconds FROM measurements"
         found = self._select(columns + " WHERE run = ? ORDER BY id", run)
         return [
-            Row(q, step, _or_nan(value), layer, _or_nan(error), *rest) for q, step, value, layer, error, *rest in found
+            Measurement(q, step, _or_nan(value), layer, _or_nan(error), *rest)
+            for q, step, value, layer, error, *rest in found
         ]
 
     def events(self, run: str) -> list[tuple[str, Status, str]]:
@@ -244,7 +233,9 @@ class Record:
 
     def measure(self, step: int, values: Mapping[str, float | None], *, unit: str = "") -> None:
         """Append quantities measured at an update; None means not measured."""
-        rows = [Row(quantity, step, value, unit=unit) for quantity, value in values.items() if value is not None]
+        rows = [
+            Measurement(quantity, step, value, unit=unit) for quantity, value in values.items() if value is not None
+        ]
         self._ledger.measure(self.id, rows)
 
     def write(self, name: str, content: str | bytes) -> Path:
