@@ -36,7 +36,7 @@ def encoder(dated: Dated, window: Window) -> Callable[[Any], Tensor]:
 
 def _from_array(new: Any, history: int) -> Floats:
     values = np.asarray(torch.as_tensor(new).cpu() if isinstance(new, Tensor) else new, dtype=np.float64)
-    values = np.atleast_2d(values)
+    values = values[None, -history:] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] != history:
         problem = f"values of shape {tuple(values.shape)}, where (rows, {history}) is needed"
         raise DataError(problem, f"Give the last {history} values of each series, oldest first.")
