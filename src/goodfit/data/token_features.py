@@ -109,6 +109,8 @@ class TokenRows(Rows):
     ``table`` (different tokens, features), ``types`` (rows, longest) numbers of its lines, 0 the line of padding.
     """
 
+    lengths: Tensor
+
     def __init__(self, table: Tensor, types: Tensor, targets: Tensor, lengths: Tensor) -> None:
         self.table, self.types, self.targets, self.lengths = table, types, targets, lengths
 

@@ -104,14 +104,14 @@ def choose_layout(lines: Sequence[str], target: str | None, path: Path) -> Layou
             "Give each token a line: the token, a tab, its label.",
             where=place(path, number),
         )
-    cells = [cells for _, cells in rows if len(cells) == layout.columns]
-    if tabs and layout.columns == len(DEFAULT_FIELDS) and re.fullmatch(r"\d+([-.]\d+)?", cells[0][0]):
+    even = [cells for _, cells in rows if len(cells) == layout.columns]
+    if tabs and layout.columns == len(DEFAULT_FIELDS) and re.fullmatch(r"\d+([-.]\d+)?", even[0][0]):
         return _conllu_layout(target, path)
-    if tabs and layout.columns == 2 and sum(" " in row[1] for row in cells) * 2 > len(cells):
+    if tabs and layout.columns == 2 and sum(" " in row[1] for row in even) * 2 > len(even):
         layout = replace(layout, form="letters")
     else:
-        layout = _with_columns(layout, cells, _declared(lines, layout), target)
-    return replace(layout, target=_target(layout, cells, target, path))
+        layout = _with_columns(layout, even, _declared(lines, layout), target)
+    return replace(layout, target=_target(layout, even, target, path))
 
 
 def read_sentences(lines: Sequence[str], layout: Layout, path: Path) -> list[Sentence]:
@@ -186,7 +186,8 @@ def _conllu_layout(target: str | None, path: Path) -> Layout:
 
 def _conllu_sentence(block: list[Line], layout: Layout, path: Path) -> Sentence:
     """Syntactic words only: multiword tokens (``1-2``) and empty nodes (``1.1``) are left out."""
-    tokens, labels = [], []
+    tokens: list[str] = []
+    labels: list[str] = []
     for number, text in block:
         if text.count("\t") + 1 != layout.columns:
             raise _ragged(text.split("\t"), layout, path, number)
@@ -212,7 +213,8 @@ def _conllu_sentence(block: list[Line], layout: Layout, path: Path) -> Sentence:
 
 
 def _column_sentence(block: list[Line], layout: Layout, path: Path) -> Sentence:
-    tokens, labels = [], []
+    tokens: list[str] = []
+    labels: list[str] = []
     for number, text in block:
         cells = layout.cells(text)
         if cells[0] == "-DOCSTART-":
