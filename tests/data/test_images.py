@@ -261,7 +261,7 @@ def test_npz_with_a_given_split(tmp_path: Path, form: str) -> None:
 def test_arrays_of_many_forms_are_the_same_pictures(convert: Callable[[Any], Any]) -> None:
     pictures, labels = noise(30, 8, 6), np.arange(30) % 3
     task, plain = load((convert(pictures), torch.tensor(labels)), NOTHING), load((pictures, labels), NOTHING)
-    assert task.fingerprint() == plain.fingerprint()
+    assert task.fingerprint == plain.fingerprint
     assert task.name == "images"
 
 
@@ -304,7 +304,7 @@ def test_copies_across_a_given_split_are_told(tmp_path: Path) -> None:
 def test_the_seed_decides_the_split() -> None:
     source = noise(60, 8, 8), np.arange(60) % 2
     first, again, other = (load(source, NOTHING, seed) for seed in (0, 0, 1))
-    assert first.fingerprint() == again.fingerprint() != other.fingerprint()
+    assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
 def test_a_class_that_training_lacks_is_told(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_copies_of_a_sentence_never_straddle(write: Write, seed: int) -> None:
 
 def test_same_seed_same_task_and_another_seed_another_split(write: Write) -> None:
     path = write(columns(sentences(40)))
-    assert read(path, 0).fingerprint() == read(path, 0).fingerprint()
+    assert read(path, 0).fingerprint == read(path, 0).fingerprint
     assert read(path, 0).raw["test"] != read(path, 1).raw["test"]
 
 

@@ -226,7 +226,7 @@ def test_the_same_series_in_many_forms(tmp_path: Path, form: str, date_format: s
     made = load(path, DataSettings(history=7))
     assert made.name == "views"
     assert made.metric.unit == "Views"
-    assert made.fingerprint() == wanted.fingerprint()
+    assert made.fingerprint == wanted.fingerprint
     assert made.raw == wanted.raw
 
 

@@ -251,7 +251,7 @@ def test_pandas_and_polars_and_files_give_one_task(tmp_path: Path) -> None:
     frame.write_ndjson(tmp_path / "t.ndjson")
     pandas = pd.DataFrame({name: frame[name].to_list() for name in frame.columns})
     sources = (frame, pandas, tmp_path / "t.csv", tmp_path / "t.parquet", tmp_path / "t.ndjson")
-    prints = [task_of(source).fingerprint() for source in sources]
+    prints = [task_of(source).fingerprint for source in sources]
     assert len(set(prints)) == 1
 
 
@@ -336,7 +336,7 @@ def test_rare_classes_are_split_and_said() -> None:
 
 
 def test_one_seed_one_task() -> None:
-    assert task_of(make(), 3).fingerprint() == task_of(make(), 3).fingerprint() != task_of(make(), 4).fingerprint()
+    assert task_of(make(), 3).fingerprint == task_of(make(), 3).fingerprint != task_of(make(), 4).fingerprint
 
 
 # --- refusals

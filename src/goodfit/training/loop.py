@@ -53,7 +53,7 @@ def fit(task: Task, recipe: Recipe, callbacks: Sequence[Callback] = (), *, deadl
             outcome = Outcome.STOPPED_EARLY
     loop.emit(Event.FIT_END)
     return Run(
-        task=task.fingerprint(),
+        task=task.fingerprint,
         recipe=recipe,
         outcome=outcome,
         measurements=tuple(measurements),
