@@ -41,6 +41,8 @@ from goodfit.training.evaluation import BATCH
 
 TRAINING_SHARE = 0.7
 """Share of a time budget that training may use; baselines, scores and the report need the rest."""
+TIMING_SHARE = 0.1
+"""Share of what is left that finding the number of threads may use."""
 REPORT_SECONDS = 3.0
 """What is kept back for scores and report when a baseline asks whether it still fits into the budget."""
 CHOOSING: tuple[Part, ...] = ("train", "validation")
@@ -168,7 +170,7 @@ def execute(
 def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Result, dict[str, Any]]:
     if todo.settings.threads is None:
         progress.stage("timing a few steps")
-        count = quickest_threads(todo.task, todo.recipe)
+        count = quickest_threads(todo.task, todo.recipe, TIMING_SHARE * budget.left)
         todo = replace(todo, settings=todo.settings.model_copy(update={"threads": count}))
     with threads(todo.settings.threads or 1), deterministic(todo.settings.deterministic):
         todo, trained = _train(todo, budget, progress, record)

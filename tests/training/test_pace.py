@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from goodfit.core.step import Event, Step
 from goodfit.training import fit, pace, quickest_threads
 from tests.tasks import line, recipe, tokens
 
@@ -20,6 +21,38 @@ def test_one_core_needs_no_trial(monkeypatch):
     monkeypatch.setattr(pace, "cores", lambda: 1)
     monkeypatch.setattr(pace, "fit", lambda *_: pytest.fail("a trial was run"))
     assert quickest_threads(line(), recipe(line())) == 1
+
+
+def slow(seconds):
+    """A loop whose updates take so many seconds with that many threads, and its clock."""
+
+    def fit(task, recipe, callbacks, *, deadline):
+        for update in range(recipe.max_updates):
+            now["time"] += seconds[torch.get_num_threads()]
+            for callback in callbacks:
+                callback(Step(Event.UPDATE, update + 1, 0, None, None))
+            if now["time"] > deadline:
+                break
+
+    now = {"time": 1000.0}
+    return fit, now
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "given", "chosen", "most"),
+    [
+        (0.02, 5.0, float("inf"), 1, 12.0),  # stopped when it had taken longer than one thread had
+        (4.0, 2.0, 10.0, 2, 17.0),  # one update beyond a quarter of the time, in each of four trials
+        (4.0, 2.0, -5.0, 2, 12.0),
+    ],
+)
+def test_trials_end_when_they_have_shown_enough_or_used_their_time(monkeypatch, one, two, given, chosen, most):
+    fit, now = slow({1: one, 2: two})
+    monkeypatch.setattr(pace, "fit", fit)
+    monkeypatch.setattr(pace, "cores", lambda: 2)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now["time"])
+    assert quickest_threads(line(), recipe(line()), given) == chosen
+    assert now["time"] - 1000 <= most
 
 
 @pytest.mark.parametrize("make", [line, tokens])

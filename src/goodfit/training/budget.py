@@ -49,7 +49,7 @@ def within(task: Task, recipe: Recipe, seconds: float) -> Recipe:
     left = RESERVE * (seconds - (time.monotonic() - began))
     per_epoch = per_update * batch_count(task.train, recipe.batch_size) + validation
     epochs = min(recipe.epochs, int(left / per_epoch))
-    if epochs:
+    if epochs > 0:  # below, where the trial alone has used up the time
         return replace(recipe, epochs=epochs)
     updates = max(1, int((left - validation) / per_update))
     return replace(recipe, epochs=1, max_updates=min(updates, recipe.max_updates or updates))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from goodfit.core.recipe import Recipe
 from goodfit.core.runtime import cores, threads
@@ -34,21 +36,29 @@ class Clock:
             self.epoch_end = time.monotonic()
 
 
-def quickest_threads(task: Task, recipe: Recipe) -> int:
-    """One thread or one for each core, by the median update of short trainings in turns."""
+def quickest_threads(task: Task, recipe: Recipe, seconds: float = math.inf) -> int:
+    """One thread or one for each core, by the median update of short trainings in turns.
+
+    Each trial ends after its share of ``seconds``; one with all cores also when it has taken longer than the one
+    with a single thread before it, which shows enough.
+    """
     most = cores()
     if most == 1:
         return 1
     trial = replace(task, validation=first(task.validation, 8), test=None)
-    seconds: dict[int, list[float]] = {1: [], most: []}
+    times: dict[int, list[float]] = {1: [], most: []}
     for _ in range(TURNS):
-        for count, found in seconds.items():
+        limit = seconds / (TURNS * len(times))
+        for count, found in times.items():
+            began = time.monotonic()
             with threads(count):
-                found.append(_median_update(trial, recipe))
-    return most if min(seconds[1]) > WORTH * max(seconds[most]) else 1
+                found.append(_median_update(trial, recipe, limit))
+            limit = min(limit, time.monotonic() - began)
+    return most if min(times[1]) > WORTH * max(times[most]) else 1
 
 
-def _median_update(task: Task, recipe: Recipe) -> float:
-    clock = Clock()
-    fit(task, replace(recipe, epochs=TRIAL_UPDATES, max_updates=TRIAL_UPDATES), [clock])
-    return statistics.median(b - a for a, b in zip(clock.updates, clock.updates[1:], strict=False))
+def _median_update(task: Task, recipe: Recipe, limit: float) -> float:
+    clock, began = Clock(), time.monotonic()
+    fit(task, replace(recipe, epochs=TRIAL_UPDATES, max_updates=TRIAL_UPDATES), [clock], deadline=began + limit)
+    took = [b - a for a, b in pairwise(clock.updates)]
+    return statistics.median(took) if took else clock.updates[0] - began
