@@ -142,6 +142,22 @@ def test_a_wrong_setting_is_named_and_nothing_is_left_behind(wrong: dict[str, An
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"model__name": "mlp", "model__kernel": 3}, r"'model\.kernel' setting .* tokens"),
+        (
+            {"model__name": "mlp", "model__width": 65536, "model__depth": 250},
+            r"weights.* GB .* are free\. Lower model\.width or model\.depth",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_made_leaves_no_run_behind(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        goodfit.run(flats(), "rent", **wrong)
+    assert list(Path().iterdir()) == []
+
+
 def test_wrong_data_leave_no_run_behind() -> None:
     with pytest.raises(DataError, match=r"no column 'rnt' .*Did you mean 'rent'\?"):
         goodfit.run(flats(), "rnt")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
@@ -45,6 +46,8 @@ TIMING_SHARE = 0.1
 """Share of what is left that finding the number of threads may use."""
 REPORT_SECONDS = 3.0
 """What is kept back for scores and report when a baseline asks whether it still fits into the budget."""
+WEIGHT_BYTES = 5 * 4
+"""A float32 weight, its gradient, the optimiser's two moments of it, and its value in the best epoch."""
 CHOOSING: tuple[Part, ...] = ("train", "validation")
 """The parts a verdict may look at; the test part is read once, after it."""
 
@@ -149,6 +152,7 @@ def execute(
     loaded = kinds.load(source_of(settings) if source is None else source, settings.data, settings.seed)
     demo = demos.named(settings.data.path)
     todo = plan(replace(loaded, name=demo.name) if demo else loaded, settings)
+    _check_model(todo)
     progress.inferred(todo.task.facts)
     with (
         Ledger(settings.out) as ledger,
@@ -165,6 +169,18 @@ def execute(
             record.write(name, content() if callable(content) else content)
         record.done(result.run.outcome.name.lower(), dict(result.document))
     return result
+
+
+def _check_model(todo: Plan) -> None:
+    """Refuse a model that cannot be made, or has no room in memory, while nothing is written yet."""
+    with torch.device("meta"):  # shapes only: nothing is allocated
+        weights = parameter_count(todo.recipe.model())
+    needed, free = WEIGHT_BYTES * weights, psutil.virtual_memory().available
+    if needed > free:
+        problem = (
+            f"The training of {weights:,} weights needs {needed / 1e9:,.0f} GB of memory, and {free / 1e9:,.1f} GB"
+        )
+        raise SettingsError(f"{problem} are free", "Lower model.width or model.depth.")
 
 
 def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Result, dict[str, Any]]:

@@ -93,3 +93,14 @@ def test_the_summary_lists_the_layers_in_the_order_they_run():
         ("Linear", [3], 27),
     ]
     assert model.training
+
+
+@pytest.mark.parametrize("signature", [Signature((5,), 2), Signature((1, 8, 8), 2)])
+def test_a_window_without_tokens_is_refused(signature):
+    with pytest.raises(SettingsError, match=r"model\.kernel.*tokens"):
+        mlp(signature, kernel=3)
+
+
+def test_a_window_has_a_middle():
+    with pytest.raises(SettingsError, match=r"model\.kernel.*odd.*Got 4"):
+        mlp(TOKENS, kernel=4)

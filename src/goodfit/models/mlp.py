@@ -22,10 +22,7 @@ def mlp(
     kernel: int = 1,
 ) -> nn.Sequential:
     """``depth`` hidden layers of ``width`` units. On tokens the input is a window of ``kernel`` of them (odd)."""
-    if signature.tokens and normalisation == "batch":
-        raise SettingsError(
-            "The 'model.normalisation' setting must be 'layer' or 'none' for an mlp on tokens. Got 'batch' instead"
-        )
+    _check(signature.tokens, normalisation, kernel)
     first: list[nn.Module]
     if signature.tokens:
         window = TokenWindow(signature.categories, kernel)
@@ -39,6 +36,19 @@ def mlp(
         hidden.append(Residual(layer) if residual and index > 0 else layer)
     head = nn.Linear(width if depth else inputs, signature.outputs)
     return nn.Sequential(*first, *hidden, head, *last)
+
+
+def _check(tokens: bool, normalisation: str, kernel: int) -> None:
+    if tokens and normalisation == "batch":
+        raise SettingsError(
+            "The 'model.normalisation' setting must be 'layer' or 'none' for an mlp on tokens. Got 'batch' instead"
+        )
+    if kernel != 1 and not tokens:
+        raise SettingsError(
+            "The 'model.kernel' setting of an mlp is a window of tokens", "Leave it out for other data."
+        )
+    if kernel % 2 == 0:
+        raise SettingsError(f"The 'model.kernel' setting must be an odd number for an mlp. Got {kernel} instead")
 
 
 def _layer(inputs: int, width: int, activation: str, normalisation: str, dropout: float) -> nn.Sequential:
