@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader
 from goodfit.core.errors import DataError, SettingsError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import PARTS, Rows, Task, targets_of
-from goodfit.data import images, picture_rows
 from goodfit.data.demos import DEMOS
 from goodfit.data.images import load
+from goodfit.data.images import rows as picture_rows
+from goodfit.data.images import task as images
 
 RNG = np.random.default_rng(0)
 NOTHING = DataSettings()

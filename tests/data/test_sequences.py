@@ -14,7 +14,7 @@ from goodfit.core.settings import DataSettings
 from goodfit.core.task import IGNORED, PARTS, Rows, Task, targets_of
 from goodfit.data.demos import DEMOS
 from goodfit.data.sequences import load
-from goodfit.data.token_features import TokenEncoder, TokenRows, learn_encoder, shape
+from goodfit.data.sequences.features import TokenEncoder, TokenRows, learn_encoder, shape
 
 Write = Callable[[str, str], Path]
 

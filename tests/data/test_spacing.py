@@ -11,7 +11,7 @@ import pytest
 from goodfit.core.score import truth
 from goodfit.core.settings import DataSettings
 from goodfit.data.series import load
-from goodfit.data.spacing import oddest, spacing_of
+from goodfit.data.series.spacing import oddest, spacing_of
 from tests.data.made_series import START, frame, weekly
 
 

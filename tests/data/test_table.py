@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from goodfit.core.errors import DataError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import PARTS, Rows, Task, targets_of
-from goodfit.data.preprocessing import FEW_LEVELS
 from goodfit.data.table import load
+from goodfit.data.table.preprocessing import FEW_LEVELS
 
 N = 120
 

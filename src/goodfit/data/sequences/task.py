@@ -1,4 +1,4 @@
-"""Sequence labelling: one label for each token, sentences of any length. See `token_files` for what can be read."""
+"""Sequence labelling: one label for each token, sentences of any length. See `sequences.files` for what can be read."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from goodfit.core.errors import DataError, SettingsError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import ACCURACY, PARTS, Part, Signature, Task
 from goodfit.data.files import parts_in
-from goodfit.data.splits import Indices, given_split, random_split
-from goodfit.data.token_features import TokenEncoder, learn_encoder
-from goodfit.data.token_files import (
+from goodfit.data.sequences.features import TokenEncoder, learn_encoder
+from goodfit.data.sequences.files import (
     Layout,
     Sentence,
     check_length,
@@ -25,6 +24,7 @@ from goodfit.data.token_files import (
     read_lines,
     read_sentences,
 )
+from goodfit.data.splits import Indices, given_split, random_split
 
 Labelled = Sequence[tuple[Sequence[str], Sequence[str]]]
 """Sentences as pairs of tokens and their labels."""

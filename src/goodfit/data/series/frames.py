@@ -15,7 +15,7 @@ from goodfit.core.errors import DataError, did_you_mean
 from goodfit.core.settings import DataSettings
 from goodfit.data.columns import DATE_FORMATS, Reading, is_readable, present, reading_of
 from goodfit.data.frames import Frame
-from goodfit.data.spacing import Ints, Spacing, Times, labels, missing_share, oddest, spacing_of
+from goodfit.data.series.spacing import Ints, Spacing, Times, labels, missing_share, oddest, spacing_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -13,8 +13,8 @@ from torch import Tensor
 from goodfit.core.errors import DataError, did_you_mean
 from goodfit.core.settings import DataSettings
 from goodfit.data.frames import Frame, frame_of, read_frame
-from goodfit.data.series_frames import Dated, Floats, read_dated
-from goodfit.data.windows import Window
+from goodfit.data.series.frames import Dated, Floats, read_dated
+from goodfit.data.series.windows import Window
 
 
 def encoder(dated: Dated, window: Window) -> Callable[[Any], Tensor]:

@@ -21,10 +21,10 @@ from goodfit.core.task import ACCURACY, PARTS, Part, Rows, Signature, Task, abso
 from goodfit.data.columns import strays
 from goodfit.data.files import parts_in
 from goodfit.data.frames import Frame, frame_of, read_frame
-from goodfit.data.preprocessing import Preprocessing, fit_preprocessing
-from goodfit.data.roles import Roles, find_roles, group_codes, split_rows
 from goodfit.data.splits import Indices
-from goodfit.data.targets import Target, read_target
+from goodfit.data.table.preprocessing import Preprocessing, fit_preprocessing
+from goodfit.data.table.roles import Roles, find_roles, group_codes, split_rows
+from goodfit.data.table.targets import Target, read_target
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from goodfit.core.errors import DataError, did_you_mean
 from goodfit.core.settings import DataSettings
 from goodfit.data.columns import Reading, is_readable, reading_of, strays
 from goodfit.data.frames import Frame
-from goodfit.data.preprocessing import useless
 from goodfit.data.splits import Indices, given_split, grouped_split, random_split, temporal_split
-from goodfit.data.targets import Target
+from goodfit.data.table.preprocessing import useless
+from goodfit.data.table.targets import Target
 
 Values = NDArray[Any]
 

@@ -17,8 +17,8 @@ from torch.utils.data import Dataset
 
 from goodfit.core.errors import DataError
 from goodfit.core.task import Batch, Rows
-from goodfit.data.picture_arrays import ArrayPictures, as_pictures
-from goodfit.data.picture_files import Picture, fitted, read_header, read_picture
+from goodfit.data.images.arrays import ArrayPictures, as_pictures
+from goodfit.data.images.files import Picture, fitted, read_header, read_picture
 
 Ints = NDArray[np.int64]
 

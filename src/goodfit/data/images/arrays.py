@@ -16,7 +16,7 @@ from torch import Tensor
 
 from goodfit.core.errors import DataError
 from goodfit.core.task import Part
-from goodfit.data.picture_files import Picture, fitted
+from goodfit.data.images.files import Picture, fitted
 from goodfit.data.splits import part_of
 
 Values = NDArray[Any]

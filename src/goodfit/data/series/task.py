@@ -15,11 +15,11 @@ from goodfit.core.errors import DataError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import PARTS, Part, Rows, Signature, Task, absolute_error
 from goodfit.data.frames import Frame, frame_of, read_frame
-from goodfit.data.new_windows import encoder
-from goodfit.data.series_frames import Dated, Floats, Strand, read_dated
-from goodfit.data.spacing import Ints, Spacing
+from goodfit.data.series.frames import Dated, Floats, Strand, read_dated
+from goodfit.data.series.new_windows import encoder
+from goodfit.data.series.spacing import Ints, Spacing
+from goodfit.data.series.windows import Window, learn_window, softness
 from goodfit.data.splits import temporal_split
-from goodfit.data.windows import Window, learn_window, softness
 
 LEAST_TRAINING = 20
 LEAST_HELD_BACK = 5

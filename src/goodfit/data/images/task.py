@@ -17,16 +17,16 @@ from goodfit.core.errors import DataError, SettingsError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import ACCURACY, PARTS, Part, Signature, Task
 from goodfit.data.files import existing
-from goodfit.data.idx import dimensions, pair_of, pairs_in, read_idx
-from goodfit.data.picture_arrays import array_pictures, as_labels, as_pictures, check_counts, read_npz
-from goodfit.data.picture_files import (
+from goodfit.data.images.arrays import array_pictures, as_labels, as_pictures, check_counts, read_npz
+from goodfit.data.images.files import (
     Picture,
     class_folders,
     file_pictures,
     is_picture,
     part_folders,
 )
-from goodfit.data.picture_rows import (
+from goodfit.data.images.idx import dimensions, pair_of, pairs_in, read_idx
+from goodfit.data.images.rows import (
     Encoder,
     LazyPictures,
     Pictures,
@@ -40,7 +40,7 @@ from goodfit.data.splits import Indices, given_split, random_split
 
 Ints = NDArray[np.int64]
 Arrays = tuple[Any, Any]
-"""Pictures and labels as numpy or torch arrays; see `picture_arrays.as_pictures` and `as_labels`."""
+"""Pictures and labels as numpy or torch arrays; see `images.arrays.as_pictures` and `as_labels`."""
 
 LEAST_SIDE = 4
 NOT_FOR_PICTURES = ("target", "time_col", "group_col", "split_col", "drop")

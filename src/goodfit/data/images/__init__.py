@@ -1,0 +1,5 @@
+"""Pictures with one label each."""
+
+from goodfit.data.images.task import load
+
+__all__ = ["load"]
