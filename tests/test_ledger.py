@@ -18,7 +18,7 @@ import pytest
 from goodfit import ledger as ledger_module
 from goodfit.core.errors import GoodfitError, NotFoundError, SettingsError
 from goodfit.core.run import Measurement
-from goodfit.ledger import FILE, Ledger, write_atomically
+from goodfit.ledger import FILE, Ledger, check_folder, write_atomically
 
 
 def make(out: Path, *names: str) -> list[str]:
@@ -275,6 +275,18 @@ def test_a_ledger_that_cannot_be_used(tmp_path: Path, kind: str, readonly: bool)
     assert str(caught.value).startswith(f"{tmp_path / FILE}: ")
 
 
+@pytest.mark.parametrize("name", ["file", "file/deep", "file/deep/deeper"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=rf"/{name}: The folder for the runs cannot be made: .*/file .*--out\."):
+        check_folder(tmp_path / name)
+
+
+def test_a_folder_that_can_be_made_is_not_made_yet(tmp_path: Path) -> None:
+    check_folder(tmp_path / "new" / "runs")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"/file: The folder for the runs cannot be made: .*with --out\."):
@@ -297,7 +309,7 @@ def test_a_busy_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 UNPRIVILEGED = """
 import os, sys
 from goodfit.core.errors import GoodfitError
-from goodfit.ledger import Ledger
+from goodfit.ledger import check_folder, Ledger
 os.setgid(65534); os.setuid(65534)
 print([entry.name for entry in Ledger(sys.argv[1], readonly=True).runs()])
 try:
@@ -322,7 +334,7 @@ def test_a_folder_that_can_only_be_read() -> None:
 
 WRITER = """
 import sys
-from goodfit.ledger import Ledger
+from goodfit.ledger import check_folder, Ledger
 with Ledger(sys.argv[1]) as ledger, ledger.record("a", "table", {}, {}) as record:
     step = 0
     while True:
@@ -355,7 +367,7 @@ def test_killing_the_process_loses_nothing_it_acknowledged(tmp_path: Path) -> No
 
 STARTER = """
 import sys
-from goodfit.ledger import Ledger
+from goodfit.ledger import check_folder, Ledger
 for _ in range(5):
     with Ledger(sys.argv[1]) as ledger:
         ledger.start("same", "table", {}, {})

@@ -29,7 +29,7 @@ from goodfit.core.step import Event, Step
 from goodfit.core.task import PARTS, Part, Task
 from goodfit.data import demos
 from goodfit.guide import diagnose_scores
-from goodfit.ledger import Ledger
+from goodfit.ledger import Ledger, check_folder
 from goodfit.models.baselines import baselines as suited
 from goodfit.models.cnn import receptive_field
 from goodfit.models.summary import layers, parameter_count
@@ -148,6 +148,7 @@ def execute(
     """
     progress = progress or Silent()
     budget = budget_of(settings, began)
+    check_folder(settings.out)
     progress.stage(f"reading {settings.data.path or 'the data'}")
     loaded = kinds.load(source_of(settings) if source is None else source, settings.data, settings.seed)
     demo = demos.named(settings.data.path)

@@ -267,6 +267,14 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
     return path
 
 
+def check_folder(out: str | Path) -> None:
+    """Refuse, and make nothing, where no folder of runs can be: known before the work that may take long."""
+    there = next(each for each in (Path(out).absolute(), *Path(out).absolute().parents) if each.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        problem = f"The folder for the runs cannot be made: {there} is no folder that can be written"
+        raise SettingsError(problem, _ELSEWHERE, where=str(out))
+
+
 _APPEND_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?)"
 
 

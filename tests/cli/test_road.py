@@ -54,6 +54,8 @@ def test_a_run_can_be_shown_and_repeated(table: Path) -> None:
         ("nothing.csv --target price", "nothing.csv: no such file or folder."),
         ("small.csv --target prize", "Did you mean 'price'?"),
         ("small.csv --target price --set model.heads=2", "model.heads"),
+        ("small.csv --target price --set model.kernel=3", "model.kernel"),
+        ("small.csv --target price --out small.csv", "small.csv: The folder for the runs cannot be made"),
     ],
 )
 def test_bad_input_leaves_nothing_behind(table: Path, arguments: str, sentence: str) -> None:
