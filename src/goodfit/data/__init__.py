@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from goodfit.core.errors import SettingsError
 from goodfit.core.settings import DataSettings
 from goodfit.core.task import Task
 
@@ -16,6 +17,10 @@ KINDS = {
     "sequences": "goodfit.data.sequences",
 }
 """Each module offers ``load(source, settings, seed) -> Task``."""
+
+ONLY_FOR = {"history": "series", "gaps": "series", "size": "images", "split_col": "table", "objective": "table"}
+"""Settings that mean something for one kind of data; what else a kind cannot use, its own ``load`` refuses."""
+NAMES = {"series": "a series", "table": "a table", "images": "pictures", "sequences": "sequences of tokens"}
 
 
 def load(source: Any, settings: DataSettings, seed: int = 0) -> Task:
@@ -31,6 +36,13 @@ def load(source: Any, settings: DataSettings, seed: int = 0) -> Task:
         from goodfit.data.sniff import sniff
 
         kind = sniff(source, settings)
+    _check_settings(settings, kind)
     # Imported here, because each kind brings heavy libraries of its own.
     task: Task = import_module(KINDS[kind]).load(source, settings, seed)
     return task
+
+
+def _check_settings(settings: DataSettings, kind: str) -> None:
+    for name, only in ONLY_FOR.items():
+        if kind != only and getattr(settings, name) != DataSettings.model_fields[name].default:
+            raise SettingsError(f"The 'data.{name}' setting does not apply to {NAMES[kind]}", "Leave it out.")
