@@ -48,6 +48,9 @@ REPORT_SECONDS = 3.0
 """What is kept back for scores and report when a baseline asks whether it still fits into the budget."""
 WEIGHT_BYTES = 5 * 4
 """A float32 weight, its gradient, the optimiser's two moments of it, and its value in the best epoch."""
+Guesses = dict[str, tuple[Mapping[Part, Any], str]]
+"""Predictions by part, and a note on how they were made, by the name of the baseline."""
+
 CHOOSING: tuple[Part, ...] = ("train", "validation")
 """The parts a verdict may look at; the test part is read once, after it."""
 
@@ -185,44 +188,24 @@ def _check_model(todo: Plan) -> None:
 
 
 def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Result, dict[str, Any]]:
+    """Train, judge, and put the findings into words; the result, and the files of its folder by name."""
     if todo.settings.threads is None:
         progress.stage("timing a few steps")
         count = quickest_threads(todo.task, todo.recipe, TIMING_SHARE * budget.left)
         todo = replace(todo, settings=todo.settings.model_copy(update={"threads": count}))
     with threads(todo.settings.threads or 1), deterministic(todo.settings.deterministic):
         todo, trained = _train(todo, budget, progress, record)
-        task = todo.task
-        model = _model(trained)
-        predictions = {part: predict(model, task, rows) for part in PARTS if (rows := task.part(part)) is not None}
+        task, model = todo.task, _model(trained)
+        own = {part: predict(model, task, rows) for part in PARTS if (rows := task.part(part)) is not None}
     guesses, not_run = _baselines(task, budget, progress, todo.settings.seed)
     progress.stage("scoring")
-    everyone = {"": (predictions, ""), **guesses}
-    cards = {name: score(task, {p: found[p] for p in CHOOSING}, note=note) for name, (found, note) in everyone.items()}
-    mine = cards.pop("")
-    diagnosis = diagnose_scores(task, trained, mine, cards)
-    if task.test is not None:
-        mine = mine.joined(score(task, {"test": predictions["test"]}))
-        cards = {name: card.joined(score(task, {"test": guesses[name][0]["test"]})) for name, card in cards.items()}
+    card, baselines, diagnosis = _judge(task, trained, own, guesses)
     shown = _summary(task, trained, model)
-    found = document(
-        name=record.id,
-        task=task,
-        run=trained,
-        card=mine,
-        baselines=cards,
-        not_run=not_run,
-        diagnosis=diagnosis,
-        model=shown,
-        settings=todo.settings.model_dump(mode="json", exclude_none=True),
-        directory=str(record.directory),
-        seconds=budget.spent,
-        next_commands=_next(record.id, todo.settings),
-    )
     content = Content(
         task=task,
         run=trained,
-        scorecard=mine,
-        baselines=cards,
+        scorecard=card,
+        baselines=baselines,
         not_run=not_run,
         diagnosis=diagnosis,
         settings_yaml=configuration.dump_yaml(todo.settings),
@@ -231,13 +214,37 @@ def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tup
         seconds=budget.spent,
         probabilities=_chances(task, model),
     )
-    result = Result(task, todo.settings, trained, model, mine, cards, diagnosis, found, record.directory)
+    found = document(
+        content,
+        name=record.id,
+        model=shown,
+        settings=todo.settings.model_dump(mode="json", exclude_none=True),
+        directory=str(record.directory),
+        next_commands=_next(record.id, todo.settings),
+    )
     files = {
-        "config.yaml": configuration.dump_yaml(todo.settings),
+        "config.yaml": content.settings_yaml,
         "model.safetensors": save(dict(trained.weights)),
         "report.html": lambda: render(content),
     }
-    return result, files
+    return Result(task, todo.settings, trained, model, card, baselines, diagnosis, found, record.directory), files
+
+
+def _judge(
+    task: Task, trained: Run, own: Mapping[Part, Any], guesses: Guesses
+) -> tuple[Scorecard, dict[str, Scorecard], Diagnosis]:
+    """The verdict from training and validation scores; only then the scores of the test part."""
+
+    def judged(found: Mapping[Part, Any], parts: tuple[Part, ...], note: str = "") -> Scorecard:
+        return score(task, {part: found[part] for part in parts}, note=note)
+
+    card = judged(own, CHOOSING)
+    cards = {name: judged(found, CHOOSING, note) for name, (found, note) in guesses.items()}
+    diagnosis = diagnose_scores(task, trained, card, cards)
+    if task.test is not None:
+        card = card.joined(judged(own, ("test",)))
+        cards = {name: each.joined(judged(guesses[name][0], ("test",))) for name, each in cards.items()}
+    return card, cards, diagnosis
 
 
 def _train(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Plan, Run]:
@@ -283,9 +290,6 @@ def _model(trained: Run) -> nn.Module:
     model = trained.recipe.model()
     model.load_state_dict(dict(trained.weights))
     return model.eval()
-
-
-Guesses = dict[str, tuple[Mapping[Part, Any], str]]
 
 
 def _baselines(task: Task, budget: Budget, progress: Progress, seed: int) -> tuple[Guesses, dict[str, str]]:

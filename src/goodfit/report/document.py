@@ -11,6 +11,7 @@ from goodfit.core.run import Run
 from goodfit.core.score import Scorecard
 from goodfit.core.statistics import difference
 from goodfit.core.task import PARTS, Task
+from goodfit.report.views import Content
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may come without."""
@@ -19,53 +20,30 @@ Json = dict[str, Any]
 
 
 def document(
-    *,
-    name: str,
-    task: Task,
-    run: Run,
-    card: Scorecard,
-    baselines: Mapping[str, Scorecard],
-    not_run: Mapping[str, str],
-    diagnosis: Diagnosis,
-    model: Json,
-    settings: Json,
-    directory: str,
-    seconds: float,
-    next_commands: list[str],
+    content: Content, *, name: str, model: Json, settings: Json, directory: str, next_commands: list[str]
 ) -> Json:
     """Everything a program wants to know of a run; NaN and infinity become null."""
+    task, run, card = content.task, content.run, content.scorecard
     found: Json = {
         "schema": SCHEMA,
         "run": name,
         "name": task.name,
         "kind": task.kind,
         "objective": task.objective,
-        "score": {
-            "metric": card.metric.name,
-            "unit": card.metric.unit,
-            "higher_is_better": card.metric.higher_is_better,
-            **_parts(card),
-        },
-        "baselines": {each: _baseline(task, card, other) for each, other in baselines.items()},
-        "baselines_not_run": dict(not_run),
-        "verdict": verdict(diagnosis),
+        "score": {**_metric(card), **_parts(card)},
+        "baselines": {each: _baseline(task, card, other) for each, other in content.baselines.items()},
+        "baselines_not_run": dict(content.not_run),
+        "verdict": verdict(content.diagnosis),
         "facts": dict(task.facts),
         "model": model,
-        "training": {
-            "outcome": run.outcome.name.lower(),
-            "reason": run.outcome.value,
-            "epochs": run.epochs,
-            "best_epoch": run.best_epoch,
-            "updates": run.updates,
-            "seconds": round(run.seconds, 3),
-        },
+        "training": _training(run),
         "recipe": run.recipe.as_json(),
         "settings": settings,
         "seed": run.recipe.seed,
         "environment": dict(run.environment),
         "report": f"{directory}/report.html",
         "directory": directory,
-        "seconds": round(seconds, 3),
+        "seconds": round(content.seconds, 3),
         "next": next_commands,
     }
     cleaned: Json = finite(found)
@@ -93,6 +71,22 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(each) for each in value]
     return value
+
+
+def _metric(card: Scorecard) -> Json:
+    metric = card.metric
+    return {"metric": metric.name, "unit": metric.unit, "higher_is_better": metric.higher_is_better}
+
+
+def _training(run: Run) -> Json:
+    return {
+        "outcome": run.outcome.name.lower(),
+        "reason": run.outcome.value,
+        "epochs": run.epochs,
+        "best_epoch": run.best_epoch,
+        "updates": run.updates,
+        "seconds": round(run.seconds, 3),
+    }
 
 
 def _parts(card: Scorecard) -> Json:
