@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +155,27 @@ def test_series_with_negative_values_and_zeros() -> None:
 @pytest.mark.parametrize("length", [37, 40, 60])
 def test_a_short_series_is_looked_back_on_less_far(length: int) -> None:
     assert 1 <= task(weekly(length)).signature.inputs[0] <= 7
+
+
+def with_offsets(step: str, end: datetime) -> tuple[pl.Series, pl.Series]:
+    """Moments in Berlin, where the clock changes on 2020-03-29 and 2020-10-25: as such, and as text."""
+    local = pl.datetime_range(datetime(2020, 1, 6), end, step, time_zone="Europe/Berlin", eager=True)
+    return local, local.dt.strftime("%Y-%m-%dT%H:%M:%S%:z")
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_days_with_an_offset_are_days_of_the_place_through_summer_time(form):
+    dates = with_offsets("1d", datetime(2020, 5, 4))[form]
+    made = load(pl.DataFrame({"date": dates, "count": weekly(120)}), DataSettings(history=7))
+    assert made.facts["rows"] == "120 days, 2020-01-06 to 2020-05-04, no gap"
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_hours_are_told_apart_when_the_clock_is_put_back(form):
+    dates = with_offsets("1h", datetime(2020, 11, 1))[form]
+    made = load(pl.DataFrame({"date": dates, "count": weekly(len(dates))}), DataSettings(history=7))
+    assert made.facts["rows"].startswith(f"{len(dates):,} hours, ")
+    assert made.facts["rows"].endswith("no gap")
 
 
 def test_days_are_those_of_the_place_and_not_of_greenwich() -> None:

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FORMATS = (*DATE_FORMATS, "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y")
+OFFSET = "%#z"
+"""Ends the formats of dates that say how far they are from Greenwich."""
 BARE_FORMATS = ("%Y%m%d", "%Y")
 """Whole numbers that may be dates: only in a column whose name says so."""
 DATE_NAMES = ("date", "day", "ds", "time", "timestamp", "datetime", "dt", "week", "month", "year")
@@ -194,13 +196,24 @@ def _only_number(frame: Frame, left: Sequence[str]) -> str:
 
 def _times(frame: Frame, columns: Columns) -> Times:
     column = frame.data[columns.date]
-    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
-        column = column.dt.replace_time_zone(None)  # days are days of the place, not of Greenwich
     read = _read_dates(column if not columns.format else column.cast(pl.String), columns.format)
     wrong = read.is_null().arg_true()
     if len(wrong):
         raise _not_a_date(frame, columns.date, int(wrong[0]))
-    return read.to_numpy()
+    return _of_the_place(column, columns.format, read).to_numpy()
+
+
+def _of_the_place(column: pl.Series, form: str, greenwich: pl.Series) -> pl.Series:
+    """Days are days of the place, not of Greenwich; hours are Greenwich's where the clock is put back among them."""
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+        here = column.dt.replace_time_zone(None).cast(greenwich.dtype)
+    elif form.endswith(OFFSET):
+        words = column.str.strip_chars().str.replace(r"(?i)(z|[+-]\d\d:?(\d\d)?)$", "")
+        here = _read_dates(words, form.removesuffix(OFFSET))
+    else:
+        return greenwich
+    whole_days = here.dt.time().n_unique() == 1
+    return here if whole_days or (here - greenwich).n_unique() == 1 else greenwich
 
 
 def _counts(frame: Frame, target: str) -> Floats:
