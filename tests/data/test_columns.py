@@ -57,3 +57,11 @@ def test_a_reading_fits_other_types_of_the_same_values() -> None:
 def test_presence() -> None:
     assert present(pl.Series(["a", " ", "nan", None])).to_list() == [True, False, False, False]
     assert present(pl.Series([1.0, float("nan"), None])).to_list() == [True, False, False]
+
+
+def test_text_of_numbers_beyond_reach_is_a_column_of_numbers_without_a_value():
+    column = pl.Series([f"{i}.5e300" for i in range(1, 9)])
+    reading = reading_of(column)
+    assert reading.kind == "number"
+    assert reading(column).null_count() == 8
+    assert list(strays(column, reading)) == list(range(8))

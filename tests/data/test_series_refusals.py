@@ -54,7 +54,11 @@ BAD = {
         csv().replace(",", ";").replace("1367", "1367,5"),
         r"line 2: '1367,5' in column 'count' is not a number\. Write decimals with a point \(3\.5\)",
     ),
-    "infinite": (with_line(8, "2020-01-12,inf"), r"line 8: column 'count' is infinite\. Correct"),
+    "infinite": (with_line(8, "2020-01-12,inf"), r"line 8: inf in column 'count' is beyond 1e\+100 or infinite\. "),
+    "too large": (
+        with_line(8, "2020-01-12,-2e300"),
+        r"line 8: -2e\+300 in column 'count' is beyond 1e\+100 or infinite",
+    ),
     "no values": (of_days(100, lambda i: ""), r"column 'count' holds no values\. Choose another --target"),
     "a date twice": (
         with_line(9, "2020-01-08,3"),

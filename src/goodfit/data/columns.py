@@ -20,6 +20,7 @@ MOSTLY = 0.9
 
 LARGEST = 1e100
 """Numbers beyond have no finite variance in float64; they count as missing, as infinity does."""
+BEYOND = f"is beyond {LARGEST:g} or infinite"
 
 NUMBER_FORMATS = {
     "point": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
@@ -96,7 +97,9 @@ def _best(kind: Literal["number", "date"], formats: Sequence[str], words: pl.Ser
     if words.is_empty():
         return None
     sample = words.sample(SAMPLE, seed=0) if len(words) > SAMPLE else words
-    shares = {name: 1 - Reading(kind, name)(sample).null_count() / len(sample) for name in formats}
+    # A number beyond the largest that can be used is still a number: it must not make the column a text.
+    read = _parsed if kind == "number" else _dates
+    shares = {name: 1 - read(sample, name).null_count() / len(sample) for name in formats}
     best = max(shares, key=lambda name: shares[name])
     ambiguous = best == "%m/%d/%Y" and shares["%d/%m/%Y"] == shares[best]
     return Reading(kind, best) if shares[best] >= mostly and not ambiguous else None
@@ -108,15 +111,18 @@ def _words(column: pl.Series, missing: Sequence[str]) -> pl.Series:
 
 
 def _numbers(column: pl.Series, form: str) -> pl.Series:
+    numbers = _parsed(column, form)
+    return numbers.set(~(numbers.abs() < LARGEST), None)
+
+
+def _parsed(column: pl.Series, form: str) -> pl.Series:
     if column.dtype == pl.String:
         words = column.str.strip_chars()
         words = words.set(~words.str.contains(NUMBER_FORMATS[form or "point"]), None)
         plain = words.str.replace_all(",", "" if form == "thousands" else ".", literal=True)
-        numbers = plain.cast(pl.Float64, strict=False)
-    else:
-        counted = column.cast(pl.Int64) if column.dtype in (pl.Time, pl.Duration) else column
-        numbers = counted.cast(pl.Float64, strict=False)
-    return numbers.set(~(numbers.abs() < LARGEST), None)
+        return plain.cast(pl.Float64, strict=False)
+    counted = column.cast(pl.Int64) if column.dtype in (pl.Time, pl.Duration) else column
+    return counted.cast(pl.Float64, strict=False)
 
 
 def _dates(column: pl.Series, form: str) -> pl.Series:
@@ -131,5 +137,6 @@ def _categories(column: pl.Series) -> pl.Series:
     if column.dtype.is_float():
         # 3.0 in one file and 3 in another are one category.
         whole = column.drop_nulls().drop_nans()
-        column = column.cast(pl.Int64, strict=False) if (whole == whole.floor()).all() else column
+        fits = (whole == whole.floor()).all() and not whole.cast(pl.Int64, strict=False).null_count()
+        column = column.cast(pl.Int64, strict=False) if fits else column
     return _words(column, MISSING)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from goodfit.core.errors import DataError, did_you_mean
 from goodfit.core.settings import DataSettings
-from goodfit.data.columns import DATE_FORMATS, Reading, is_readable, present, reading_of
+from goodfit.data.columns import BEYOND, DATE_FORMATS, LARGEST, Reading, is_readable, present, reading_of
 from goodfit.data.frames import Frame
 from goodfit.data.series.spacing import Ints, Spacing, Times, labels, missing_share, oddest, spacing_of
 
@@ -229,10 +229,11 @@ def _counts(frame: Frame, target: str) -> Floats:
     wrong = (there & numbers.is_null()).arg_true()
     if len(wrong):
         raise _not_a_number(frame, target, int(wrong[0]))
-    infinite = numbers.is_infinite().fill_null(False).arg_true()
-    if len(infinite):
-        where = frame.at(int(infinite[0]))
-        raise DataError(f"column {target!r} is infinite", "Correct the value or leave it empty.", where=where)
+    beyond = (numbers.abs() >= LARGEST).fill_null(False).arg_true()
+    if len(beyond):
+        row = int(beyond[0])
+        problem = f"{numbers[row]:g} in column {target!r} {BEYOND}"
+        raise DataError(problem, "Correct the value or leave it empty.", where=frame.at(row))
     return numbers.fill_null(np.nan).to_numpy().astype(np.float64)
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from goodfit.core.errors import DataError
-from goodfit.data.columns import Reading, is_readable, present, reading_of, strays
+from goodfit.data.columns import BEYOND, Reading, is_readable, present, reading_of, strays
 from goodfit.data.frames import Frame
 
 MOST_WHOLE_CLASSES = 20
@@ -62,8 +62,8 @@ def _from_numbers(frame: Frame, column: pl.Series, reading: Reading, objective: 
     known = numbers.drop_nulls()
     different = known.n_unique()
     whole = bool((known == known.floor()).all())
-    few = whole and different <= min(MOST_WHOLE_CLASSES, len(column) ** 0.5)
-    if objective == "classification" or (objective == "auto" and (different <= 2 or few)):
+    few = whole and 0 < different <= min(MOST_WHOLE_CLASSES, len(column) ** 0.5)
+    if objective == "classification" or (objective == "auto" and (0 < different <= 2 or few)):
         words = f"{different} different whole numbers are taken for classes (data.objective=regression for amounts)"
         return _classes(frame, Reading("category")(column), words if different > 2 and objective == "auto" else "")
     _check_all_numbers(frame, column, numbers, reading)
@@ -109,11 +109,20 @@ def _check_present(frame: Frame, column: pl.Series) -> None:
 def _check_all_numbers(frame: Frame, column: pl.Series, numbers: pl.Series, reading: Reading) -> None:
     bad = strays(column, reading) or numbers.is_null().arg_true().to_list()
     if bad:
+        problem = BEYOND if _is_number(column[bad[0]]) else "is not a number"
         raise DataError(
-            f"{column[bad[0]]!r} in target {column.name!r} is not a finite number",
+            f"{column[bad[0]]!r} in target {column.name!r} {problem}",
             f"Correct {_count(bad)} or choose another target.",
             where=frame.at(bad[0]),
         )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _count(rows: Sequence[int]) -> str:
