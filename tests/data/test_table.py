@@ -398,6 +398,8 @@ def test_missing_targets_name_their_lines(tmp_path: Path) -> None:
 
 def test_too_little_is_refused(tmp_path: Path) -> None:
     assert "2 different rows cannot make 3 parts" in str(refused(csv(tmp_path, "x,y\n1,0\n2,1\n")))
+    few = csv(tmp_path, "x,y\n1,0.5\n2,1.5\n4,2.5\n")
+    assert "views.csv: 3 rows leave 1 to train on, and 2 are needed. Bring more data" in str(refused(few))
     ids = csv(tmp_path, "id,c,y\n" + "".join(f"{i},7,{i % 2}\n" for i in range(40)))
     assert "views.csv: no column is left to learn from (id: numbers the rows; c: always 7)" in str(refused(ids))
     frame = make(60)

@@ -26,6 +26,9 @@ from goodfit.data.table.preprocessing import Preprocessing, fit_preprocessing
 from goodfit.data.table.roles import Roles, find_roles, group_codes, split_rows
 from goodfit.data.table.targets import Target, read_target
 
+LEAST_TRAINING = 2
+"""In a single row every column is constant."""
+
 
 @dataclass(frozen=True)
 class Unscale:
@@ -72,6 +75,7 @@ def load(source: Path | Any, settings: DataSettings, seed: int = 0) -> Task:
     roles = find_roles(frame, settings, given=given is not None)
     target = read_target(frame, roles.target, settings.objective)
     split, split_words = split_rows(frame, roles, given, target, settings, seed)
+    _check_enough(frame, split)
     preprocessing = _fit(frame, roles, split)
     scale = _scale(target, split)
     parts = {part: _rows(preprocessing, frame, target, scale, split.part(part)) for part in PARTS}
@@ -140,6 +144,12 @@ def _stacked(name: str, frames: Sequence[Frame]) -> Frame:
 
 
 # --- from columns to tensors
+
+
+def _check_enough(frame: Frame, split: Indices) -> None:
+    if len(split.train) < LEAST_TRAINING:
+        problem = f"{frame.data.height} rows leave {len(split.train)} to train on, and {LEAST_TRAINING} are needed"
+        raise DataError(problem, "Bring more data.", where=frame.name)
 
 
 def _fit(frame: Frame, roles: Roles, split: Indices) -> Preprocessing:
