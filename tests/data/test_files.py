@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goodfit.core.errors import DataError
-from goodfit.data.files import head, parts_in, read_text
+from goodfit.data.files import existing, head, parts_in, read_text
 
 TEXT = "één\nдва\n三\n"
 
@@ -68,3 +68,12 @@ def test_parts_need_train_and_another(tmp_path: Path) -> None:
     assert parts_in(tmp_path) == {}
     os.mkdir(tmp_path / "test")
     assert parts_in(tmp_path) == {"train": [tmp_path / "train.csv"], "test": [tmp_path / "test"]}
+
+
+def test_a_missing_file_is_compared_with_its_neighbours_but_they_are_not_all_listed(tmp_path: Path) -> None:
+    for name in ("views.csv", "secret.txt", ".hidden"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"no such file or folder\. Did you mean 'views\.csv'\?$"):
+        existing(tmp_path / "veiws.csv")
+    with pytest.raises(DataError, match=r"no such file or folder\. Check the path\.$"):
+        existing(tmp_path / "quite different")

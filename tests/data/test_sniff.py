@@ -132,6 +132,14 @@ def test_what_is_of_no_kind_is_refused_with_what_it_looks_like(tmp_path: Path, c
     assert says in str(caught.value)
 
 
+def test_a_broken_npz_goes_to_the_reader_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "pictures.npz"
+    path.write_bytes(npz()[:200])
+    assert sniff(path, AUTO) == "images"
+    with pytest.raises(DataError, match=r"pictures\.npz: a broken \.npz file"):
+        load(path, AUTO)
+
+
 def test_load_goes_to_the_kind_by_content_or_as_told(tmp_path: Path) -> None:
     path = tmp_path / "rows.txt"
     path.write_text("x,y\n" + "".join(f"{i * 7 % 31}.5,{'uv'[i % 2]}\n" for i in range(40)))

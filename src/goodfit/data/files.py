@@ -20,7 +20,9 @@ def existing(path: Path) -> Path:
     """The path itself. DataError where nothing is there, or an empty file."""
     if not path.exists():
         near = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError("no such file or folder", did_you_mean(path.name, near) or "Check the path.", where=str(path))
+        meant = did_you_mean(path.name, near)
+        repair = meant if meant.startswith("Did") else "Check the path."
+        raise DataError("no such file or folder", repair, where=str(path))
     if path.is_file() and path.stat().st_size == 0:
         raise DataError("the file is empty", "It needs a line of column names and rows below it.", where=path.name)
     return path

@@ -79,7 +79,7 @@ def _is_idx(start: bytes) -> bool:
 
 def _of_file(path: Path, settings: DataSettings) -> Kind:
     start = head(path)
-    if _is_idx(start) or (start.startswith(ZIP) and _is_npz(path)):
+    if _is_idx(start) or (start.startswith(ZIP) and (path.suffix == ".npz" or _is_npz(path))):
         return "images"
     if _is_picture(start):
         raise DataError("a single picture", "Give a folder with a sub-folder for each class.", where=path.name)
