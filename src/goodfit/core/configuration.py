@@ -314,8 +314,9 @@ def _suggestion(key: str) -> str:
     """The setting that was meant: the same last word, another tool's word for it, or a near spelling."""
     group, _, last = key.lower().replace("-", "_").rpartition(".")
     by_last = {known.rpartition(".")[2]: known for known in FIELDS}
-    near = difflib.get_close_matches(last, by_last, n=1)
-    meant = by_last.get(last) or SYNONYMS.get(last) or (by_last[near[0]] if near else None)
+    words = {known.replace(".", "_"): known for known in (*FIELDS, *SECTIONS)} | SYNONYMS | by_last
+    near = difflib.get_close_matches(last, words, n=1)
+    meant = words.get(last) or (words[near[0]] if near else None)
     if meant:
         return f"Did you mean {meant!r}?"
     if group in SECTIONS:
