@@ -60,6 +60,21 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
         assert process.wait() == 141
 
 
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_stream_that_was_never_open_is_no_error(tmp_path: Path, closed: int) -> None:
+    """`goodfit show >&-` in a shell, or a service without a stderr."""
+    recorded(tmp_path)
+    code = f"import os, sys; os.close({closed}); os.execv(sys.executable, [sys.executable, '-c', *sys.argv[1:]])"
+    process = start(code, MAIN, "show", "--out", tmp_path)
+    told, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert said == ""
+    assert bool(told) == (closed == 2)
+    process = start(code, MAIN, "show", "nothing", "--out", tmp_path)
+    assert process.communicate(timeout=60)[0] == ""
+    assert process.returncode == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_behind_stdout_is_said(tmp_path: Path) -> None:
     recorded(tmp_path)

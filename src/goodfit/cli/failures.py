@@ -29,6 +29,7 @@ def guarded(command: Command) -> Command:
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
+        _open_streams()
         _lenient_encoding()
         try:
             command(*args, **options)
@@ -82,6 +83,13 @@ def _explained(error: BaseException) -> tuple[int, str, dict[str, str]]:
 
 def _parts(problem: str, repair: str = "", where: str = "") -> dict[str, str]:
     return {"where": where, "problem": problem, "repair": repair}
+
+
+def _open_streams() -> None:
+    """A stream that the shell has closed (``>&-``) is None in Python; what is written to it is lost, and no error."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _lenient_encoding() -> None:
