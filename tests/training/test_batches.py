@@ -24,6 +24,20 @@ def test_one_pass_visits_every_row_once(rows, size, shuffle, padded):
     assert all(torch.equal(inputs, targets) for inputs, targets in found)
 
 
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("memory", [True, False])
+@pytest.mark.parametrize(("rows", "size", "last"), [(33, 32, 33), (513, 32, 33), (65, 32, 33), (1, 32, 1), (34, 32, 2)])
+def test_no_row_is_left_alone_in_the_last_batch(rows, size, last, padded, memory):
+    """Batch normalisation cannot learn from a single row: such a training failed at the end of its first epoch."""
+    lengths = torch.full((rows,), 3) if padded else None
+    data = Rows(torch.arange(rows)[:, None].repeat(1, 3), torch.arange(rows)[:, None].repeat(1, 3), lengths)
+    made = loader(data if memory else TensorDataset(data.inputs, data.targets), size)
+    sizes = [len(targets) for _, targets in made]
+    assert sum(sizes) == rows
+    assert sizes[-1] == last
+    assert len(sizes) == batch_count(data, size)
+
+
 def test_each_pass_is_shuffled_anew_and_a_seed_repeats_the_sequence():
     data = Rows(torch.arange(100)[:, None], torch.zeros(100))
 

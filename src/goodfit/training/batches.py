@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from goodfit.core.runtime import cores
 from goodfit.core.task import Batch, Rows, count_of
@@ -25,8 +25,19 @@ SLOW_PASS = 5.0
 
 
 def batch_count(dataset: Dataset[Batch], batch_size: int) -> int:
-    """Batches in one pass, the last one perhaps smaller."""
-    return -(-count_of(dataset) // batch_size)
+    """Batches in one pass, the last one perhaps smaller, or larger by the row that `cut` leaves nowhere alone."""
+    rows = count_of(dataset)
+    return -(-rows // batch_size) - (1 < batch_size < rows and rows % batch_size == 1)
+
+
+def cut(rows: Tensor, size: int) -> Sequence[Tensor]:
+    """Pieces of ``size`` rows. A last row that would be alone joins the piece before it: batch normalisation cannot
+    learn from a single row, and fails.
+    """
+    pieces = torch.split(rows, size)
+    if size == 1 or len(pieces) == 1 or len(pieces[-1]) > 1:
+        return pieces
+    return [*pieces[:-2], rows[-size - 1 :]]
 
 
 def loader(
@@ -40,12 +51,25 @@ def loader(
     workers = max(1, cores() - 1) if slow else 0
     return DataLoader(
         dataset,
-        batch_size,
-        shuffle=shuffle,
+        batch_sampler=_Indices(count_of(dataset), batch_size, shuffle, generator),
         generator=generator,
         num_workers=workers,
         persistent_workers=workers > 0,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Indices(Sampler[list[int]]):
+    """The rows of each batch, for a DataLoader."""
+
+    count: int
+    batch_size: int
+    shuffle: bool
+    generator: Generator | None
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for rows in cut(_order(self.count, self.shuffle, self.generator), self.batch_size):
+            yield rows.tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,23 +82,27 @@ class InMemory:
     generator: Generator | None = None
 
     def __iter__(self) -> Iterator[Batch]:
-        count, lengths = len(self.rows), self.rows.lengths
-        index = torch.randperm(count, generator=self.generator) if self.shuffle else torch.arange(count)
+        lengths = self.rows.lengths
+        index = _order(len(self.rows), self.shuffle, self.generator)
         if lengths is None:
-            for chunk in torch.split(index, self.batch_size * CHUNK):
+            for chunk in cut(index, self.batch_size * CHUNK):
                 inputs, targets = self.rows.batch(chunk)
-                yield from zip(inputs.split(self.batch_size), targets.split(self.batch_size), strict=True)
+                yield from zip(cut(inputs, self.batch_size), cut(targets, self.batch_size), strict=True)
         else:
             for batch in self._by_length(index, lengths):
                 yield self.rows.batch(batch)
 
     def _by_length(self, index: Tensor, lengths: Tensor) -> Iterable[Tensor]:
         if not self.shuffle:
-            return torch.split(index, self.batch_size)
+            return cut(index, self.batch_size)
         groups: list[Tensor] = []
-        for pool in torch.split(index, self.batch_size * POOL):
-            groups += torch.split(pool[torch.argsort(lengths[pool], stable=True)], self.batch_size)
+        for pool in cut(index, self.batch_size * POOL):
+            groups += cut(pool[torch.argsort(lengths[pool], stable=True)], self.batch_size)
         return [groups[i] for i in torch.randperm(len(groups), generator=self.generator).tolist()]
+
+
+def _order(count: int, shuffle: bool, generator: Generator | None) -> Tensor:
+    return torch.randperm(count, generator=generator) if shuffle else torch.arange(count)
 
 
 def _seconds_per_row(dataset: Dataset[Batch]) -> float:
