@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Generator, Tensor
 
 from goodfit.core.recipe import Recipe
@@ -71,6 +71,12 @@ def _accelerator() -> Accelerator:
     return Accelerator()
 
 
+def _backward(accelerator: Accelerator) -> Callable[[Tensor], None]:
+    """Accelerate's backward pass where it has something to add (a scaler, processes), else torch's own."""
+    alone = accelerator.distributed_type is DistributedType.NO and accelerator.scaler is None
+    return Tensor.backward if alone else accelerator.backward
+
+
 class _Loop:
     """The moving parts of one `fit`."""
 
@@ -78,6 +84,7 @@ class _Loop:
         seed_everything(recipe.seed)
         self.task, self.recipe, self.callbacks, self.deadline = task, recipe, callbacks, deadline
         self.accelerator = _accelerator()
+        self.backward = _backward(self.accelerator)
         self.module = recipe.model()
         self.optimizer = build_optimizer(recipe, self.module.parameters())
         self.parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
@@ -109,9 +116,9 @@ class _Loop:
         """One update of the weights; the batch's loss before it."""
         outputs = self.model(inputs)
         loss = self.task.loss(outputs, targets)
-        moment = {"inputs": inputs, "targets": targets, "outputs": outputs, "loss": loss}
+        moment = {"inputs": inputs, "targets": targets, "outputs": outputs, "loss": loss} if self.callbacks else {}
         self.emit(Event.LOSS, **moment)
-        self.accelerator.backward(loss)
+        self.backward(loss)
         self.emit(Event.GRADIENT, **moment)
         if self.recipe.clip is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
