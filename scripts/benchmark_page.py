@@ -19,8 +19,8 @@ The last figures of the scripts in `bench/`, run by hand and written here by `sc
 script takes `--quick` (under a minute) and `--out FILE.json`. A figure against a peer is the median of ratios
 measured in turns, A B A B, in one process; its interval is the range from quartile to quartile. Other intervals
 are 95 % bootstrap intervals over test rows. Lightning and skorch are measured where they are installed
-(`./dev python -m pip install -c constraints.txt lightning skorch`). The machine is shared: seconds vary by a factor of two, ratios by about
-a tenth.
+(`./dev python -m pip install -c constraints.txt lightning skorch`). The machine is shared:
+seconds vary by a factor of two, ratios by about a tenth.
 """
 
 
