@@ -160,7 +160,11 @@ def test_curvature_products_are_possible() -> None:
 
 @pytest.mark.parametrize(
     ("changed", "repair"),
-    [({"heads": 3}, "Choose 1 heads"), ({"heads": 12}, "Choose 4 heads"), ({"normalisation": "batch"}, "'layer'")],
+    [
+        ({"heads": 3}, r"Choose model\.heads=2"),
+        ({"heads": 12}, r"Choose model\.heads=8"),
+        ({"normalisation": "batch"}, "'layer'"),
+    ],
 )
 def test_settings_that_cannot_be(changed: dict[str, object], repair: str) -> None:
     with pytest.raises(SettingsError, match=repair):
@@ -170,3 +174,11 @@ def test_settings_that_cannot_be(changed: dict[str, object], repair: str) -> Non
 def test_rows_that_are_no_sentences_are_refused() -> None:
     with pytest.raises(SettingsError, match="not sequences"):
         attention(Signature((28,), 4))
+
+
+@pytest.mark.parametrize(("width", "heads", "chosen"), [(128, 3, 2), (12, 5, 4), (1, 4, 1)])
+def test_heads_that_do_not_divide_the_width_are_told_the_next_number_that_does(
+    width: int, heads: int, chosen: int
+) -> None:
+    with pytest.raises(SettingsError, match=rf"Choose model\.heads={chosen}, or a width that {heads} divides"):
+        attention(Signature((1,), 2, (5,), tokens=True), width=width, heads=heads)

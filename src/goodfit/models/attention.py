@@ -199,7 +199,7 @@ def attention(
     if width % heads:
         raise SettingsError(
             f"The 'model.heads' setting must divide the width of {width}. Got {heads} instead",
-            f"Choose {math.gcd(width, heads)} heads.",
+            f"Choose model.heads={max(n for n in range(1, heads) if width % n == 0)}, or a width that {heads} divides.",
         )
     if normalisation == "batch":
         raise SettingsError(
