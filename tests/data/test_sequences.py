@@ -411,3 +411,9 @@ def test_real_files(shared_data: Path) -> None:
     assert names.raw["train"][0][0].isalpha()
     emerging = read(shared_data / "wnut17")
     assert [sum(map(len, emerging.raw[part])) for part in PARTS] == [62_730, 15_733, 23_394]
+
+
+@pytest.mark.parametrize("pairs", [[1, 2, 3], ["word"], [(["a"], ["X"], 1)]])
+def test_lists_that_hold_no_pairs_are_refused(pairs: list[object]) -> None:
+    with pytest.raises(DataError, match=r"sentence 1: .* is no pair of tokens and labels\. Give a list of"):
+        load(pairs, DataSettings(kind="sequences"))  # type: ignore[arg-type]

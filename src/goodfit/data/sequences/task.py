@@ -113,6 +113,13 @@ def _named_files(source: Path) -> dict[Part, list[Path]]:
 
 
 def _from_lists(pairs: Labelled) -> Corpus:
+    for number, pair in enumerate(pairs, 1):
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise DataError(
+                f"{pair!r:.60} is no pair of tokens and labels",
+                "Give a list of (tokens, labels), or a table as a frame.",
+                where=f"sentence {number:,}",
+            )
     sentences = tuple(Sentence(tuple(tokens), tuple(labels)) for tokens, labels in pairs)
     for number, sentence in enumerate(sentences, 1):
         where = f"sentence {number:,}"
