@@ -22,7 +22,7 @@ from goodfit.core.errors import DataError, SettingsError, TrainingError
 from goodfit.core.evidence import Diagnosis
 from goodfit.core.progress import Progress, Silent
 from goodfit.core.run import Outcome, Run
-from goodfit.core.runtime import deterministic, environment, threads
+from goodfit.core.runtime import deterministic, environment, evaluating, threads
 from goodfit.core.score import Scorecard, score
 from goodfit.core.settings import Settings
 from goodfit.core.step import Event, Step
@@ -37,7 +37,7 @@ from goodfit.plan import Plan, plan
 from goodfit.report.document import document
 from goodfit.report.html import render
 from goodfit.report.views import Content
-from goodfit.training import Budget, evaluating, fit, predict, probabilities, quickest_threads, within
+from goodfit.training import Budget, fit, predict, probabilities, quickest_threads, within
 from goodfit.training.evaluation import BATCH
 
 TRAINING_SHARE = 0.7

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+
+from goodfit.core.runtime import evaluating
 
 Layer = dict[str, Any]
 
@@ -21,13 +22,10 @@ def layers(model: nn.Module, inputs: Tensor, fields: dict[str, int] | None = Non
         for name, module in model.named_modules()
         if name and not list(module.children())
     ]
-    mode = model.training
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(model):
             model(inputs)
     finally:
-        model.train(mode)
         for handle in handles:
             handle.remove()
     return found
