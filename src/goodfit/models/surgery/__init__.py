@@ -1,0 +1,37 @@
+"""Changes of a person's own network, one at a time: ``partial(rebuilt, factory, sample, activation="relu")``.
+
+The control's recipe holds ``partial(rebuilt, factory, sample)``, so that `Recipe.diff` names the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from goodfit.models.surgery.errors import NotAskable
+
+__all__ = ["EDITS", "Edit", "NotAskable", "rebuilt"]
+
+Edit = Callable[[nn.Module, Any, Tensor], nn.Module]
+"""``(module, value, sample inputs) -> module``: the same object, edited, or one around it.
+
+Raises `NotAskable` where the change cannot be made."""
+
+EDITS: Mapping[str, Edit] = {}
+"""In the order in which they are made."""
+
+
+def rebuilt(factory: Callable[[], nn.Module], sample: Tensor, **edits: Any) -> nn.Module:
+    """A fresh module from ``factory`` with each edit made in the order of `EDITS`; without edits just the module.
+
+    ``sample`` holds a few rows of inputs, ``(rows, ...)``. Raises `NotAskable` where an edit cannot be made.
+    """
+    if unknown := sorted(set(edits) - set(EDITS)):
+        raise TypeError(f"Unknown edit {unknown[0]!r}. Known: {', '.join(EDITS)}.")
+    module = factory()
+    for name, edit in EDITS.items():
+        if name in edits:
+            module = edit(module, edits[name], sample)
+    return module
