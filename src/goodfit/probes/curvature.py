@@ -22,10 +22,11 @@ from goodfit.probes.undisturbed import Mode, trainable, undisturbed
 
 Kind = Literal["not critical", "saddle", "flat", "no negative direction found"]
 
-SMALL_TO_FRESH = 0.05
-"""Gradient, relative to freshly drawn weights', below which a point may be critical: the 5 % that read as zero."""
+SMALL_TO_FRESH = 0.1
+"""Gradient, relative to that at freshly drawn weights, above which a point is not critical. Noise of the steps keeps
+the output biases of a stuck network moving, so the gradient of a trained one is never quite zero."""
 
-SMALL_TO_LOSS = 0.25
+SMALL_TO_LOSS = 0.5
 """Share of the loss that a step as long as a fresh weight vector would change to first order, likewise."""
 
 NEGATIVE = 1e-3
@@ -125,12 +126,15 @@ def critical_point(
 ) -> Critical:
     """Judge the point: no Hessian is asked where the gradient is not small.
 
+    Pass as many rows as can be afforded: the gradient of a small batch is mostly that batch's noise.
     ``saddle`` is proven by a vector of negative curvature. ``flat``: none was found and fewer than half of the
-    weights take part in the curvature (dead units, products of zeros). A minimum can never be proven in this way.
+    weights take part in the curvature (dead units, products of zeros). A minimum can never be proven in this way,
+    and trained networks mostly have some negative curvature: whether a saddle matters, `escape` says.
     """
+    fresh, length = _fresh(model, loss, inputs, targets, mode, seed)  # first: it writes weights, for a moment
     operator = hessian(model, loss, [(inputs, targets)], mode=mode, seed=seed)
     norm = float(torch.linalg.vector_norm(operator.gradient.double()))
-    scale = _scale(model, loss, inputs, targets, operator.loss, norm, mode, seed)
+    scale = Scale(_ratio(norm, fresh), _ratio(norm * length, abs(operator.loss)))
     if not (scale.to_fresh <= SMALL_TO_FRESH and scale.to_loss <= SMALL_TO_LOSS):
         nan = float("nan")
         return Critical(norm, scale, "not critical", nan, nan, nan, None, _sentence("not critical", scale, None, nan))
@@ -202,9 +206,8 @@ def _responsive(operator: Hessian, seed: int) -> float:
     return float((image > RESPONSE * largest).double().mean()) if largest else 0.0
 
 
-def _scale(
-    model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, level: float, norm: float, mode: Mode, seed: int
-) -> Scale:
+def _fresh(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, mode: Mode, seed: int) -> tuple[float, float]:
+    """Mean norm of the gradient at freshly drawn weights, and mean norm of these weights."""
     parameters = list(trainable(model).values())
     norms, lengths = [], []
     with undisturbed(model, mode), torch.enable_grad():
@@ -216,8 +219,7 @@ def _scale(
             norms.append(_length([each.to_dense() for each in slopes if each is not None]))
             lengths.append(_length(parameters))
     known = [each for each in norms if math.isfinite(each)]
-    fresh = float(np.mean(known)) if known else 0.0
-    return Scale(_ratio(norm, fresh), _ratio(norm * float(np.mean(lengths)), abs(level)))
+    return (float(np.mean(known)) if known else 0.0), float(np.mean(lengths))
 
 
 @torch.no_grad()

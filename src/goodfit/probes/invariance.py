@@ -110,7 +110,7 @@ def padding_reach(model: nn.Module, inputs: Tensor, padding: float = 0) -> Paddi
 
 
 def padding_in_loss(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, padding: float = 0) -> float:
-    """Share of the loss's slope in the outputs that lies at padding; nan unless there is one output a position.
+    """Share of the loss's slope in the outputs that lies at padding; nan without padding or one output a position.
 
     0 where the targets of padding do not count (-100), about the share of padding where they do.
     """
@@ -125,8 +125,8 @@ def padding_in_loss(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tenso
         outputs = outputs.detach().requires_grad_()
         (slope,) = torch.autograd.grad(loss(outputs, targets), outputs)
     slope = slope.double().abs().movedim(axes[0], 1)
-    total = float(slope.sum())
-    return float(slope[~_real(inputs, padding)].sum()) / total if total else NAN
+    real, total = _real(inputs, padding), float(slope.sum())
+    return NAN if not total or bool(real.all()) else float(slope[~real].sum()) / total
 
 
 def batch_coupled(model: nn.Module, inputs: Tensor) -> float:
@@ -143,7 +143,8 @@ def batch_coupled(model: nn.Module, inputs: Tensor) -> float:
     if together is None or apart is None or together.shape[1:] != apart.shape[1:] or len(apart) != few:
         return NAN
     scale = max(_spread(together), FAINT * _rms(together))
-    return _rms(together[:few] - apart) / scale if scale else NAN
+    difference = _rms(together[:few] - apart)
+    return difference / scale if difference else 0.0
 
 
 def train_eval_gap(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> TrainEvalGap:
@@ -182,11 +183,18 @@ def _sequences(inputs: Tensor) -> bool:
 
 
 def _real(inputs: Tensor, padding: float) -> Tensor:
-    """(batch, length): False for the positions at a row's end that hold nothing but ``padding``."""
+    """(batch, length): False for the positions at a row's end that hold nothing but ``padding``.
+
+    Everything is real where that value is an ordinary one: where rows end in it about as often as it stands before.
+    """
     filled = inputs != padding
     if filled.dim() == 3:
         filled = filled.any(dim=2)
-    return filled.flip(1).cummax(dim=1).values.flip(1)
+    real = filled.flip(1).cummax(dim=1).values.flip(1)
+    inside = real[:, 1:]  # a position whose successor is real cannot be padding
+    ordinary = float((inside & ~filled[:, :-1]).sum()) / max(1.0, float(inside.sum()))
+    ending = float((~real[:, -1]).float().mean())
+    return real if ordinary < ending / 2 else torch.ones_like(real)
 
 
 def _permutation(real: Tensor) -> Tensor:

@@ -34,8 +34,10 @@ RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
     (torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, functional.relu, functional.relu_, functional.relu6)
 )
 CLAMPS: frozenset[Callable[..., Any]] = frozenset(
-    (torch.clamp, torch.clip, torch.clamp_min, Tensor.clamp, Tensor.clip, Tensor.clamp_min)
+    (torch.clamp, torch.clip, torch.clamp_min, Tensor.clamp, Tensor.clip, Tensor.clamp_min, functional.hardtanh)
 )
+"""Rectifiers where their lower bound is zero."""
+
 BOUNDED: Mapping[Callable[..., Any], tuple[float, float]] = {
     **dict.fromkeys((torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_, torch.special.expit), (0.0, 1.0)),
     **dict.fromkeys((functional.sigmoid, functional.hardsigmoid), (0.0, 1.0)),
@@ -161,5 +163,5 @@ def _saturated(output: Tensor, low: float, high: float) -> float:
 
 
 def _from_zero(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    low = kwargs.get("min", args[1] if len(args) > 1 else None)
+    low = kwargs.get("min", kwargs.get("min_val", args[1] if len(args) > 1 else None))
     return isinstance(low, int | float) and low == 0
