@@ -216,3 +216,10 @@ def test_frozen_unused_and_linear_parameters_are_taken_as_they_are() -> None:
     assert found.vector_smallest.shape == (14,)
     flat = extreme_eigenvalues(model, lambda outputs, targets: outputs.mean(), inputs, targets)
     assert (flat.smallest, flat.largest) == (0, 0)
+
+
+def test_sparse_gradients_are_taken_densely() -> None:
+    model = nn.Sequential(nn.Embedding(7, 4, sparse=True), nn.Flatten(), nn.Tanh(), nn.Linear(48, 3))
+    found = extreme_eigenvalues(model, functional.cross_entropy, padded(), torch.arange(40) % 3)
+    assert found.largest > 0
+    assert model[0].sparse

@@ -139,6 +139,29 @@ def test_rows_that_depend_on_each_other() -> None:
     assert math.isnan(batch_coupled(mlp(6, 2), inputs[:3]))
 
 
+def test_a_recurrent_layer_that_takes_rows_for_steps_couples_them() -> None:
+    class Swapped(nn.Module):
+        def __init__(self, batch_first: bool) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(3, 8, batch_first=batch_first)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return self.rnn(inputs)[0].mean(1)
+
+    inputs = torch.randn(32, 6, 3)
+    assert batch_coupled(Swapped(batch_first=True), inputs) < 1e-5
+    assert batch_coupled(Swapped(batch_first=False), inputs) > 0.01
+
+
+def test_one_row_of_its_length_and_a_squeezed_output() -> None:
+    class Squeezed(Mean):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return super().forward(inputs).squeeze()
+
+    inputs = torch.randn(4, 8) * (torch.arange(8) < torch.tensor([[8], [6], [6], [3]]))
+    assert padding_reach(Squeezed(aware=True), inputs).accepts == ("appended", "cut")
+
+
 def test_running_statistics_that_lag_show_as_a_gap_and_dropout_does_not() -> None:
     inputs = 5 + 3 * torch.randn(64, 6)
     batches = [(each, (each[:, 0] > 5).long()) for each in inputs.split(16)]

@@ -245,7 +245,8 @@ def _ratio(part: float, whole: float) -> float:
 def _sentence(kind: Kind, scale: Scale, spectrum: Spectrum | None, responsive: float) -> str:
     size = f"The gradient is {scale.to_fresh:.2g} of that at fresh weights"
     if spectrum is None:
-        return f"{size}: the loss still has a slope here, so this is no critical point."
+        change = f"a step as long as fresh weights would change the loss by {scale.to_loss:.2g} of itself"
+        return f"{size}, and {change}: the loss still has a slope here, so this is no critical point."
     if kind == "saddle":
         return f"{size}, and one direction curves down ({spectrum.smallest:.2g}): this is a saddle."
     if kind == "flat":

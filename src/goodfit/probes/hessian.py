@@ -6,7 +6,8 @@ a product costs about two gradients, and memory for that graph is held as long a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +56,7 @@ def hessian(
     Only attention's plain arithmetic has second derivatives in torch, so that backend is forced.
     """
     parameters = tuple(trainable(model).values())
-    with undisturbed(model, mode), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    with undisturbed(model, mode), _dense(model), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         torch.manual_seed(seed)
         value = mean_loss(model, loss, batches)
         if not value.requires_grad or not parameters:
@@ -73,6 +74,19 @@ def mean_loss(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> Tensor:
         rows.append(len(inputs))
     weights = torch.tensor(rows, dtype=losses[0].dtype, device=losses[0].device)
     return torch.stack(losses) @ (weights / weights.sum())
+
+
+@contextmanager
+def _dense(model: nn.Module) -> Iterator[None]:
+    """Embeddings with ordinary gradients: sparse ones have no second derivatives."""
+    sparse = [each for each in model.modules() if isinstance(each, nn.Embedding | nn.EmbeddingBag) and each.sparse]
+    for module in sparse:
+        module.sparse = False
+    try:
+        yield
+    finally:
+        for module in sparse:
+            module.sparse = True
 
 
 def flat(tensors: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> Tensor:

@@ -132,18 +132,19 @@ def padding_in_loss(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tenso
 def batch_coupled(model: nn.Module, inputs: Tensor) -> float:
     """In evaluation, how much a row's outputs change when fewer other rows are beside it; 0 for sound models.
 
-    A quarter of the rows (at least two) is asked again by itself. Nan with fewer than four rows, or when the
+    The last quarter of the rows (at least two) is asked again by itself: a recurrent layer that takes rows for steps
+    carries the rows before into them. Nan with fewer than four rows, or when the
     model refuses the smaller batch.
     """
     few = max(2, len(inputs) // 4)
     if len(inputs) < 4:
         return NAN
     with _evaluation(model) as answer:
-        together, apart = answer(inputs), answer(inputs[:few])
+        together, apart = answer(inputs), answer(inputs[-few:])
     if together is None or apart is None or together.shape[1:] != apart.shape[1:] or len(apart) != few:
         return NAN
     scale = max(_spread(together), FAINT * _rms(together))
-    difference = _rms(together[:few] - apart)
+    difference = _rms(together[-few:] - apart)
     return difference / scale if difference else 0.0
 
 
@@ -224,10 +225,11 @@ def _cut_answers(answer: Callable[[Tensor], Tensor | None], inputs: Tensor, coun
     found: dict[int, Tensor] = {}
     for count in counts.unique().tolist():
         rows = (counts == count).nonzero().flatten()
-        outputs = answer(inputs[rows, :count])
+        batch = inputs[rows, :count]
+        outputs = answer(batch if len(rows) > 1 else batch.repeat_interleave(2, dim=0))  # squeeze() eats one row
         if outputs is None:
             return None
-        found.update(zip(rows.tolist(), outputs, strict=True))
+        found.update(zip(rows.tolist(), outputs, strict=False))
     return [found[row] for row in range(len(inputs))]
 
 
