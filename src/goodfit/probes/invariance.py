@@ -133,8 +133,7 @@ def batch_coupled(model: nn.Module, inputs: Tensor) -> float:
     """In evaluation, how much a row's outputs change when fewer other rows are beside it; 0 for sound models.
 
     The last quarter of the rows (at least two) is asked again by itself: a recurrent layer that takes rows for steps
-    carries the rows before into them. Nan with fewer than four rows, or when the
-    model refuses the smaller batch.
+    carries the rows before into them. Nan with fewer than four rows, or when the model refuses the smaller batch.
     """
     few = max(2, len(inputs) // 4)
     if len(inputs) < 4:
