@@ -19,6 +19,7 @@ MOST_ONE_HOT = 2_000
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 def sample(count: int, most: int, seed: int) -> Ints:
@@ -51,7 +52,7 @@ def features(inputs: Tensor, words: int | None = None) -> Floats:
     if words:
         return _encoded(inputs.long(), words)
     flat = _averaged(inputs.detach().float()).flatten(1)
-    return np.nan_to_num(flat.double().numpy(), nan=0.0, posinf=0.0, neginf=0.0)
+    return _finite(flat)
 
 
 def pair(train: Tensor, validation: Tensor) -> tuple[Floats, Floats]:
@@ -62,7 +63,7 @@ def pair(train: Tensor, validation: Tensor) -> tuple[Floats, Floats]:
 
 def columns(inputs: Tensor) -> Floats:
     """The inputs as they are, flattened to (rows, columns): for questions about single columns."""
-    return np.nan_to_num(inputs.detach().flatten(1).double().numpy(), nan=0.0, posinf=0.0, neginf=0.0)
+    return _finite(inputs.detach().reshape(len(inputs), -1))
 
 
 def classes(targets: Tensor, objective: Objective) -> Ints | None:
@@ -82,8 +83,9 @@ def classes(targets: Tensor, objective: Objective) -> Ints | None:
 
 def numbers(targets: Tensor) -> Floats:
     """Targets as columns of real numbers (rows, outputs)."""
-    return np.asarray(targets.detach().double().flatten(1).numpy() if targets.ndim > 1 else
-                      targets.detach().double()[:, None].numpy())
+    return np.asarray(
+        targets.detach().double().flatten(1).numpy() if targets.ndim > 1 else targets.detach().double()[:, None].numpy()
+    )
 
 
 def same_rows(matrix: Floats) -> Ints:
@@ -116,6 +118,10 @@ def token_rows(
         found.append(values[torch.from_numpy(rows)].flatten(1).numpy())
     labels = targets.numpy()[rows, places].astype(np.int64)
     return np.concatenate(found, axis=1).astype(np.float64), labels, rows.astype(np.int64)
+
+
+def _finite(flat: Tensor) -> Floats:
+    return np.asarray(np.nan_to_num(flat.double().numpy(), nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _by_place(inputs: Tensor, length: int, words: int | None) -> Tensor:

@@ -19,6 +19,8 @@ MOST_KERNEL = 600
 """Rows of the kernel matrix that association is asked of."""
 SHIFTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
 NONE = Estimate(0.0, 0.0, 0.0)
+LEAST = 0.08
+"""Fewer labels than this that seem wrong at random may as well be a model that is too sure of itself."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Recoded:
     """Validation targets are the training targets in another code.
 
     Classes: ``mapping`` from what training calls a class to what validation calls it. Numbers: validation =
-    ``factor`` x training + ``offset`` in units of the targets, ``mapping`` the order of the output columns.
+    ``factor`` x training + ``offset`` in standard deviations of the training targets, ``mapping`` the order of the output columns.
     ``score`` after undoing it, ``before`` as found.
     """
 
@@ -107,10 +109,11 @@ def noise(quick: QuickFit, seed: int = 0) -> Noise:
     if quick.probabilities is not None:
         own = _own_index(quick)
         rate = asymptote(quick.probabilities, own) if _continuous(quick) else NONE
+        rate = rate if rate.low > LEAST else NONE
         doubt = quick.probabilities.max(1) - quick.probabilities[np.arange(len(own)), own]
     else:
         rate, doubt = replaced(quick.predictions[:, 0], quick.train.targets[:, 0])
-    by = "confident predictions" if rate.low > 0.04 else "nothing"
+    by = "confident predictions" if rate.low > 0.0 else "nothing"
     against = _against_validation(quick)
     if against.low > max(0.04, rate.low):
         rate, by = against, "clean validation"
@@ -146,13 +149,13 @@ def misaligned(inputs: Tensor, targets: Tensor, objective: Objective) -> Misalig
     shuffled = max(_explained(smoothers, wanted[rng.permutation(len(wanted))]) for _ in range(60))
     before = _explained(smoothers, wanted)
     tried = [(shift, False, _explained(smoothers, np.roll(wanted, -shift, axis=0))) for shift in SHIFTS]
-    if len(inputs) == len(wanted):
-        tried.append((0, True, _explained(smoothers, wanted[::-1])))
-    shift, backwards, score = max(tried, key=lambda entry: entry[2])
+    backwards = _smoother(inputs, targets.flip(0), objective, None)
+    tried.append((0, True, _explained(smoothers, backwards[1]) if backwards else 0.0))
+    shift, flipped, score = max(tried, key=lambda entry: entry[2])
     others = sorted(entry[2] for entry in tried)[-2]
     if score < shuffled + 0.1 or before > 0.3 * score or others > 0.6 * score:
         return None
-    return Misaligned(shift, backwards, score, before)
+    return Misaligned(shift, flipped, score, before)
 
 
 def recoded(quick: QuickFit) -> Recoded | None:
@@ -195,7 +198,7 @@ def _against_validation(quick: QuickFit) -> Estimate:
     if not enough or not np.isfinite([first.low, first.high, second.low, second.high]).all():
         return NONE
     gap = unpaired_difference(second, first)
-    low = gap.value - 1.6 * (gap.value - gap.low)  # about three standard errors: one of many questions
+    low = gap.value - 1.4 * (gap.value - gap.low)  # 2.7 standard errors: this is one of many questions
     known = max(2, len(quick.classes))
     room = max(second.value - (1 / known if quick.classes else 0.0), 1e-9)
     scale = (1 - 1 / known) / room if quick.classes else 1 / room
@@ -297,7 +300,9 @@ def _swapped(truth: Floats, found: Floats) -> Recoded | None:
     table = np.corrcoef(found.T, truth.T)[:count, count:]
     rows, names = linear_sum_assignment(table, maximize=True)
     moved = rows != names
-    score, before = float(table[rows, names][moved].mean() if moved.any() else 0.0), float(np.diag(table)[moved].mean() if moved.any() else 0.0)
+    if not moved.any():
+        return None
+    score, before = float(table[rows, names][moved].mean()), float(np.diag(table)[moved].mean())
     if score < 0.6 or score - before < 0.4:
         return None
     mapping = {int(a): int(b) for a, b in zip(rows, names, strict=True) if a != b}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from goodfit.core.statistics import Estimate
 from goodfit.core.task import Batch, Objective
-from goodfit.data.questions.features import Floats, Ints, classes, columns, numbers, pair, same_rows, sample
+from goodfit.data.questions.features import Bools, Floats, Ints, classes, columns, numbers, pair, same_rows, sample
 from goodfit.data.questions.quick import Part, folds, one_thread, quick_fit
 
 MOST_ROWS = 2_000
@@ -54,7 +54,7 @@ class Telling:
     """A single input column that gives the target away.
 
     Skills: the share of the constant's error removed, out of fold, by the column ``alone`` and by the ``rest`` of the
-    columns without it; ``others``: by the column alone on other data (a test split) after fitting on these; None without.
+    columns without it; ``others``: by the column alone on other data (a test split) after fitting on these.
     """
 
     column: int
@@ -114,10 +114,10 @@ def telling_columns(
 def sorted_split(train: Batch, validation: Batch, objective: Objective) -> SortedSplit | None:
     """Whether validation rows continue the order of training rows: targets, else one column, do not overlap at all."""
     parts = [_targets(targets, objective) for _, targets in (train, validation)]
-    if parts[0] is None or parts[1] is None or min(len(parts[0]), len(parts[1])) < 8:
+    values = [part.reshape(len(part), -1)[:, 0] for part in parts if part is not None]
+    if len(values) < 2 or min(len(value) for value in values) < 8:
         return None
-    values = [np.asarray(part).reshape(len(part), -1)[:, 0] for part in parts]
-    apart = _apart(values[0][:, None], values[1][:, None], strict=parts[0].ndim == 2)
+    apart = _apart(values[0][:, None], values[1][:, None], strict=objective == "regression")
     if apart is not None:
         return SortedSplit("targets", _range(values[0]), _range(values[1]))
     if not train[0].is_floating_point():
@@ -145,7 +145,7 @@ def interleaved_in_time(train_inputs: Tensor, validation_inputs: Tensor) -> floa
     return _mean(following & leading & moving)
 
 
-def _mean(found: Floats) -> float:
+def _mean(found: Bools) -> float:
     return float(found.mean()) if len(found) else 0.0
 
 
@@ -174,7 +174,7 @@ def _expected_share(rows: Floats, numbered: Ints) -> float:
     return max(float((times[index] > 1).mean()), min(1.0, covered))
 
 
-def _near_share(parts: tuple[Floats, Floats], copied: Floats, seed: int) -> Estimate:
+def _near_share(parts: tuple[Floats, Floats], copied: Bools, seed: int) -> Estimate:
     rows, asked = parts[0][sample(len(parts[0]), 2 * MOST_ROWS, seed)], parts[1][~copied]
     rows = rows[np.unique(same_rows(rows), return_index=True)[1]]
     varied = rows.std(0) > 0
@@ -270,6 +270,6 @@ def _range(values: Floats) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _matches(asked: Tensor, known: Tensor) -> Floats:
+def _matches(asked: Tensor, known: Tensor) -> Bools:
     numbered = same_rows(np.concatenate([columns(known), columns(asked)]))
     return np.asarray(np.isin(numbered[len(known) :], numbered[: len(known)]))

@@ -9,7 +9,7 @@ from scipy.stats import gaussian_kde, norm, t
 from goodfit.core.statistics import Estimate
 from goodfit.data.questions.features import Floats, Ints
 
-RATES = np.linspace(0.0, 0.6, 31)
+RATES = np.linspace(0.0, 0.6, 21)
 """Shares of wrong labels that are tried."""
 DECIDES = 6.0
 """Gain in log likelihood that a share above 0 has to bring (a p of about 0.0003 for one parameter)."""
@@ -72,8 +72,8 @@ def _best(agrees: Floats, cover: Floats, rate: float, known: int) -> float:
         chance = (1 - rate) * (1 / known + (1 - 1 / known) * curve) + rate / known
         return -float(np.log(np.where(agrees, chance, 1 - chance).clip(1e-9)).sum())
 
-    starts = [np.array([0.0, 0.0]), np.array([-3.0, 1.0])]
-    return -min(float(minimize(loss, start, method="Nelder-Mead", options={"maxiter": 80}).fun) for start in starts)
+    fits = [minimize(loss, start, method="Nelder-Mead", options={"maxiter": 60}) for start in ([0.0, 0.0], [-3.0, 1.0])]
+    return -min(float(fit.fun) for fit in fits)
 
 
 def _mixed(predictions: Floats, targets: Floats, density: Floats, rate: float) -> tuple[float, float, float, float]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -23,6 +22,7 @@ from goodfit.core.statistics import Estimate, UnitScores, estimate, share
 from goodfit.core.task import Batch, Objective
 from goodfit.data.questions.features import (
     MOST_ROWS,
+    Bools,
     Floats,
     Ints,
     classes,
@@ -66,9 +66,10 @@ class Scores:
 class QuickFit:
     """A simple model on the training distribution (``held_out``, out of fold) and on validation rows.
 
-    ``predictions`` are class numbers (rows,) or standardised numbers (rows, outputs) for the training rows ``train.rows``,
-    ``validation_predictions`` for ``validation.rows``; ``probabilities`` (rows, classes) in the order of ``classes``,
-    None for regression. ``unseen`` marks validation rows that are no exact copies of a training row: only they are scored.
+    ``predictions`` are class numbers (rows,) or standardised numbers (rows, outputs) for the training rows
+    ``train.rows``, ``validation_predictions`` for ``validation_part.rows``; ``probabilities`` (rows, classes) in the
+    order of ``classes``, None for regression. ``unseen`` marks validation rows that are no exact copies of a training
+    row: only they are scored (unless hardly any are left).
     """
 
     model: str
@@ -79,7 +80,7 @@ class QuickFit:
     probabilities: Floats | None
     validation_predictions: Floats
     validation_probabilities: Floats | None
-    unseen: NDArray[np.bool_]
+    unseen: Bools
     on_train: Scores
     on_validation: Scores
 
@@ -111,8 +112,8 @@ class QuickFit:
 def quick_fit(train: Batch, validation: Batch, objective: Objective, seed: int = 0) -> QuickFit | None:
     """The best of three simple models by its out-of-fold score, or None where nothing can be asked.
 
-    Not askable: fewer than eight rows, a single class, targets that are neither classes nor finite numbers. Rows that are
-    exact copies of each other stay in one fold, as do the tokens of a sequence.
+    Not askable: fewer than eight rows, a single class, targets that are neither classes nor finite numbers. Rows that
+    are exact copies of each other stay in one fold, as do the tokens of a sequence.
     """
     parts = prepared(train, validation, objective, seed)
     if parts is None or len(parts[0].matrix) < 2 * FOLDS:
@@ -214,7 +215,7 @@ def folds(part: Part, seed: int) -> list[tuple[Ints, Ints]]:
 
 def _tokens(part: Batch, words: int, most: int, seed: int) -> Part:
     matrix, labels, rows = token_rows(*part, words, most, seed)
-    return Part(matrix, labels, rows, rows)
+    return Part(matrix, labels.astype(np.float64), rows, rows)
 
 
 def _models(part: Part, seed: int) -> list[tuple[str, Any]]:
