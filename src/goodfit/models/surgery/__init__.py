@@ -10,7 +10,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from goodfit.models.surgery.activations import activation
+from goodfit.models.surgery.dropout import dropout
 from goodfit.models.surgery.errors import NotAskable
+from goodfit.models.surgery.normalisation import normalisation
+from goodfit.models.surgery.outputs import output
+from goodfit.models.surgery.trainable import trainable
 
 __all__ = ["EDITS", "Edit", "NotAskable", "rebuilt"]
 
@@ -19,7 +24,13 @@ Edit = Callable[[nn.Module, Any, Tensor], nn.Module]
 
 Raises `NotAskable` where the change cannot be made."""
 
-EDITS: Mapping[str, Edit] = {}
+EDITS: Mapping[str, Edit] = {
+    "activation": activation,
+    "output": output,
+    "normalisation": normalisation,
+    "dropout": dropout,
+    "trainable": trainable,
+}
 """In the order in which they are made."""
 
 
