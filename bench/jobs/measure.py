@@ -53,7 +53,7 @@ def whole(data: Dataset[Any]) -> tuple[Tensor, Tensor]:
 def train(job: Job, seed: int, watch: Callable[[nn.Module, float], None] = lambda model, loss: None) -> nn.Module:
     """Train one seed with the plain loop; `watch` sees the model after every backward pass."""
     torch.manual_seed(seed)
-    model = job["model"]()
+    model: nn.Module = job["model"]()
     optimiser = job["optimizer"](model.parameters())
     scheduler = job["scheduler"](optimiser) if "scheduler" in job else None
     order = torch.Generator().manual_seed(seed)
@@ -122,7 +122,7 @@ class RectifierOutputs(TorchDispatchMode):
     """Collects what every rectifier returns, be it a module or a function."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.outputs: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
