@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from goodfit.models.anatomy import Anatomy, anatomy
 from torch import Tensor, nn
 
+from goodfit.models.anatomy import Anatomy, anatomy
 from tests.models.networks import NETS, same, state
 
 
@@ -105,7 +105,7 @@ def test_kinds_of_network() -> None:
     assert (tagger.tokens, tagger.attention, tagger.recurrent) == (True, True, False)
     assert (recurrent.tokens, recurrent.attention, recurrent.recurrent) == (False, False, True)
     assert attention.attention
-    assert not (mlp.tokens or mlp.attention or mlp.recurrent)
+    assert (mlp.tokens, mlp.attention, mlp.recurrent) == (False, False, False)
 
 
 def test_hidden_and_frozen_parameters() -> None:

@@ -11,10 +11,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from goodfit.models.surgery.activations import activation
+from goodfit.models.surgery.capacity import deepen, residual, stand_in, widen
 from goodfit.models.surgery.dropout import dropout
 from goodfit.models.surgery.errors import NotAskable
+from goodfit.models.surgery.initialisation import initialise
+from goodfit.models.surgery.inputs import attached, standardise, unpadded
 from goodfit.models.surgery.normalisation import normalisation
 from goodfit.models.surgery.outputs import output
+from goodfit.models.surgery.position import position
 from goodfit.models.surgery.trainable import trainable
 
 __all__ = ["EDITS", "Edit", "NotAskable", "rebuilt"]
@@ -25,13 +29,23 @@ Edit = Callable[[nn.Module, Any, Tensor], nn.Module]
 Raises `NotAskable` where the change cannot be made."""
 
 EDITS: Mapping[str, Edit] = {
+    "stand_in": stand_in,
+    "width": widen,
+    "depth": deepen,
     "activation": activation,
     "output": output,
     "normalisation": normalisation,
+    "residual": residual,
     "dropout": dropout,
+    "position": position,
+    "attached": attached,
+    "standardise": standardise,
+    "unpadded": unpadded,
+    "initialisation": initialise,
     "trainable": trainable,
 }
-"""In the order in which they are made."""
+"""In the order in which they are made: padding is looked for before inputs are standardised, and initial weights are
+scaled to the signals of all else; what is frozen keeps its weights and only then learns."""
 
 
 def rebuilt(factory: Callable[[], nn.Module], sample: Tensor, **edits: Any) -> nn.Module:
