@@ -49,7 +49,7 @@ class Recipe:
     def diff(self, other: Recipe) -> tuple[str, ...]:
         """Names of the fields in which ``other`` differs, ``model.width`` for a keyword of the model."""
         mine, theirs = dict(_flat(self)), dict(_flat(other))
-        return tuple(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
+        return tuple(name for name in {**mine, **theirs} if _differ(mine.get(name), theirs.get(name)))
 
     def fingerprint(self) -> str:
         """Identifies the recipe; equal for equal recipes in any process."""
@@ -58,6 +58,12 @@ class Recipe:
     def as_json(self) -> dict[str, Any]:
         """The recipe in plain values, callables by their qualified name."""
         return {name: _name(value) for name, value in _flat(self)}
+
+
+def _differ(mine: Any, theirs: Any) -> bool:
+    # Arrays and tensors have no single truth of ``!=``: they differ unless they are one object.
+    arrays = hasattr(mine, "shape") or hasattr(theirs, "shape")
+    return mine is not theirs and (arrays or bool(mine != theirs))
 
 
 def _flat(recipe: Recipe) -> Iterator[tuple[str, Any]]:
