@@ -154,7 +154,7 @@ def _encoded(tokens: Tensor, words: int) -> Floats:
 def _averaged(inputs: Tensor) -> Tensor:
     """Halve the longest axis by averaging until few enough numbers are left."""
     inputs = inputs.reshape(len(inputs), -1) if inputs.ndim == 1 else inputs
-    while inputs[0].numel() > MOST_COLUMNS:
+    while inputs.shape[1:].numel() > MOST_COLUMNS:
         axis = 1 + max(range(inputs.ndim - 1), key=lambda at: inputs.shape[1 + at])
         moved = inputs.movedim(axis, -1)
         if moved.shape[-1] % 2:

@@ -71,8 +71,8 @@ class Recoded:
     """Validation targets are the training targets in another code.
 
     Classes: ``mapping`` from what training calls a class to what validation calls it. Numbers: validation =
-    ``factor`` x training + ``offset`` in standard deviations of the training targets, ``mapping`` the order of the output columns.
-    ``score`` after undoing it, ``before`` as found.
+    ``factor`` x training + ``offset`` in standard deviations of the training targets; ``mapping`` gives the order of
+    the output columns. ``score`` after undoing it, ``before`` as found.
     """
 
     mapping: dict[int, int]
@@ -98,7 +98,7 @@ class Collapsed:
         return self.distinct < 2 or self.largest > 0.995
 
 
-def noise(quick: QuickFit, seed: int = 0) -> Noise:
+def noise(quick: QuickFit) -> Noise:
     """Random errors among training labels, by confident learning on out-of-fold predictions (Northcutt 2021).
 
     Honest overlap of classes is confined to rows the model is unsure of; random flips are not: agreement then levels
@@ -121,7 +121,9 @@ def noise(quick: QuickFit, seed: int = 0) -> Noise:
     return Noise(rate, tuple(int(quick.train.rows[i]) for i in order if doubt[i] > 0), by)
 
 
-def association(inputs: Tensor, targets: Tensor, objective: Objective, seed: int = 0) -> Association | None:
+def association(
+    inputs: Tensor, targets: Tensor, objective: Objective = "classification", seed: int = 0
+) -> Association | None:
     """Permutation test of ridge regression on a linear and a Gaussian kernel (width: median distance), leave one out.
 
     None where there are no targets to vary, or fewer than 16 different rows.
@@ -136,7 +138,7 @@ def association(inputs: Tensor, targets: Tensor, objective: Objective, seed: int
     return Association(score, float(shuffled.mean()), (1 + int((shuffled >= score).sum())) / (1 + SHUFFLES))
 
 
-def misaligned(inputs: Tensor, targets: Tensor, objective: Objective) -> Misaligned | None:
+def misaligned(inputs: Tensor, targets: Tensor, objective: Objective = "classification") -> Misaligned | None:
     """A shift of up to five rows, or reversal, after which targets fit inputs although they do not as they stand.
 
     Rows are taken in the order given, so it finds nothing after a random split.
@@ -169,7 +171,7 @@ def recoded(quick: QuickFit) -> Recoded | None:
     return _renumbered(quick) if quick.probabilities is not None else _rescaled(quick)
 
 
-def collapsed(targets: Tensor, validation_targets: Tensor, objective: Objective) -> Collapsed:
+def collapsed(targets: Tensor, validation_targets: Tensor, objective: Objective = "classification") -> Collapsed:
     """Targets that are (nearly) all one value, and classes that only one part has."""
     parts = [_values(part, objective) for part in (targets, validation_targets)]
     _, counts = np.unique(parts[0], return_counts=True)

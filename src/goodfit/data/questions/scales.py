@@ -85,7 +85,7 @@ def target_scale(targets: Tensor) -> Scales | None:
     return _sizes(numbers(targets))
 
 
-def order(targets: Tensor, inputs: Tensor, objective: Objective) -> Order | None:
+def order(targets: Tensor, inputs: Tensor, objective: Objective = "classification") -> Order | None:
     """Whether rows are sorted by their targets or by a column; None with fewer than eight rows."""
     if len(inputs) < 8:
         return None
