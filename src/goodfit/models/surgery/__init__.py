@@ -40,12 +40,13 @@ EDITS: Mapping[str, Edit] = {
     "position": position,
     "attached": attached,
     "standardise": standardise,
-    "unpadded": unpadded,
     "initialisation": initialise,
+    "unpadded": unpadded,
     "trainable": trainable,
 }
-"""In the order in which they are made: padding is looked for before inputs are standardised, and initial weights are
-scaled to the signals of all else; what is frozen keeps its weights and only then learns."""
+"""In the order in which they are made: initial weights are scaled to the signals of all that is changed before, and of
+whole batches; a wrapper around another one acts first, so padding is found before inputs are standardised; what was
+frozen keeps its weights and only then learns."""
 
 
 def rebuilt(factory: Callable[[], nn.Module], sample: Tensor, **edits: Any) -> nn.Module:
