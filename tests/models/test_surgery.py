@@ -39,12 +39,20 @@ REFUSED: dict[str, dict[tuple[str, Any], str]] = {
     "deep_linear": {**BARE_END, **HAS_BATCH, ("normalisation", "momentum"): DEFAULT, **NO_DROPOUT, **TRAINS},
     "functional": {**HAS_RELU, ("output", "softmax"): "ends in softmax already", **NO_BATCH, **TRAINS},
     "tagger": {
-        **HAS_RELU, **BARE_END, **NOTHING_HIDDEN, **HAS_BATCH, **NO_BATCH, **TRAINS,
+        **HAS_RELU,
+        **BARE_END,
+        **NOTHING_HIDDEN,
+        **HAS_BATCH,
+        **NO_BATCH,
+        **TRAINS,
         ("normalisation", "layer"): "normalised that way already",
     },
     "recurrent": {**NO_UNITS, **BARE_END, **NOTHING_HIDDEN, **NO_BATCH, **NO_DROPOUT, **TRAINS},
     "custom": {
-        **NO_BATCH, **NO_DROPOUT, **TRAINS, ("output", "sigmoid"): "ends in sigmoid already",
+        **NO_BATCH,
+        **NO_DROPOUT,
+        **TRAINS,
+        ("output", "sigmoid"): "ends in sigmoid already",
         ("output", "softmax"): "a softmax over one output",
     },
     "listed": {**HAS_RELU, **BARE_END, **NO_BATCH, **NO_DROPOUT},
@@ -155,9 +163,10 @@ def test_the_recipe_names_the_edit() -> None:
     assert control.diff(treated) == ("model.activation",)
 
 
-def test_the_order_of_edits() -> None:
-    order = "stand_in width depth activation output normalisation residual dropout position initialisation trainable"
-    assert [*order.split(), "attached", "standardise"] == list(EDITS)
+def test_every_edit_is_registered_structure_before_what_is_set_on_it() -> None:
+    structure = ["stand_in", "width", "depth", "activation", "output", "normalisation", "residual", "dropout"]
+    assert list(EDITS)[: len(structure)] == structure
+    assert {"position", "initialisation", "trainable", "attached", "standardise"} <= set(EDITS)
 
 
 @pytest.mark.parametrize("name", ["functional", "shared"])

@@ -38,15 +38,14 @@ EDITS: Mapping[str, Edit] = {
     "residual": residual,
     "dropout": dropout,
     "position": position,
-    "attached": attached,
     "standardise": standardise,
     "initialisation": initialise,
-    "unpadded": unpadded,
     "trainable": trainable,
+    "attached": attached,
+    "unpadded": unpadded,
 }
-"""In the order in which they are made: initial weights are scaled to the signals of all that is changed before, and of
-whole batches; a wrapper around another one acts first, so padding is found before inputs are standardised; what was
-frozen keeps its weights and only then learns."""
+"""In the order in which they are made. Initial weights are scaled to the signals of whole batches, with all that is
+changed before; what was frozen keeps its weights and only then learns; padding is cut off first of all in a forward."""
 
 
 def rebuilt(factory: Callable[[], nn.Module], sample: Tensor, **edits: Any) -> nn.Module:
