@@ -234,3 +234,24 @@ def test_gates_of_a_cell_written_by_hand_are_no_activations() -> None:
     found = anatomy(Cell(), torch.randn(3, 5, 4))
     assert found.activations == ()
     assert len(found.layers) == 2
+
+
+def test_measuring_between_forward_and_backward_disturbs_neither() -> None:
+    class Listed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = [nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)]
+            self.register_buffer("nothing", torch.tensor([float("nan")]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for layer in self.layers:
+                x = layer(x)
+            return x * torch.nan_to_num(1 + 0 * self.nothing, 1.0)
+
+    module, sample = Listed(), torch.randn(6, 5)
+    loss = module(sample).square().mean()
+    before = state(module)
+    anatomy(module, sample)
+    loss.backward()
+    assert same(before["tensors"]["layers[1].running_mean"], module.layers[1].running_mean)
+    assert all(p.grad is not None for layer in module.layers for p in layer.parameters())

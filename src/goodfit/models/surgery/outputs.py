@@ -29,7 +29,7 @@ def output(module: nn.Module, value: str, sample: Tensor) -> nn.Module:
     last = [each for each in found.activations if each.output]
     if value == "none" and not last:
         raise NotAskable("the network ends in no activation")
-    if last and last[-1].kind == value and last[-1].axis in (None, len(found.shape) - 1, 1):
+    if last and last[-1].kind == value and last[-1].axis != 0:
         raise NotAskable(f"the network ends in {value} already")
     if "softmax" in value and (len(found.shape) < 2 or found.shape[1] < 2):
         raise NotAskable("a softmax over one output is always 1")
