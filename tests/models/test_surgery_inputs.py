@@ -78,10 +78,16 @@ class Remembers(nn.Module):
         return outputs - self.mean
 
 
+class Overflow(nn.Module):
+    def forward(self, x):
+        return torch.exp(1e3 * x)
+
+
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
         (perceptron(), "nothing"),
+        (nn.Sequential(nn.Linear(5, 3), Overflow()), "nothing"),
         (Cut(lambda layer, x: layer(x) + 0 * x.detach().mean()), "nothing"),
         (Cut(lambda layer, x: torch.from_numpy(layer(x).detach().numpy())), "relies"),
         (Remembers(), "relies"),
@@ -152,6 +158,7 @@ def test_recurrent_states_end_with_the_row(labels):
     ("model", "inputs"),
     [
         (Bag(), floats(8, 9)),
+        (Recurrent(), torch.randint(0, 6, (32, 7), generator=torch.Generator().manual_seed(0))),
         (nn.Linear(9, 1), padded(floats(8, 9))[0]),
         (nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), floats(8, 1, 8, 8)),
         (nn.Sequential(nn.Embedding(9, 3), nn.BatchNorm1d(7)), padded(tokens())[0]),

@@ -93,7 +93,7 @@ def attached(module: nn.Module, value: object, sample: Tensor) -> nn.Module:
             _gradients(trial, sample)  # a second step shows whether something of the first was kept
     except Exception as error:  # a person's forward may raise anything
         raise NotAskable("the model's forward relies on cutting gradients off") from error
-    if all(torch.equal(old, new) for old, new in zip(before, after, strict=True)):
+    if all(torch.equal(old.nan_to_num(), new.nan_to_num()) for old, new in zip(before, after, strict=True)):
         raise NotAskable("nothing in the model's forward cuts a gradient off")
     return Attached(module)
 
@@ -146,6 +146,13 @@ def true_lengths(inputs: Tensor, padding: float) -> Tensor:
     return (real * places).amax(dim=1).clamp(min=1)
 
 
+def _missing_inside(inputs: Tensor, padding: float, lengths: Tensor) -> int:
+    """Steps before the ends of the rows that equal the padding."""
+    missing = inputs == padding
+    missing = missing.all(dim=-1) if inputs.dim() == 3 else missing
+    return int((missing & (torch.arange(inputs.shape[1], device=inputs.device) < lengths[:, None])).sum())
+
+
 def unpadded(module: nn.Module, value: float, sample: Tensor) -> nn.Module:
     """A wrapper that shows the model no padding: steps equal to ``value`` at the ends of rows are cut off.
 
@@ -157,6 +164,8 @@ def unpadded(module: nn.Module, value: float, sample: Tensor) -> nn.Module:
     lengths = true_lengths(sample, value)
     if bool((lengths == sample.shape[1]).all()):
         raise NotAskable("no sequence ends in padding")
+    if _missing_inside(sample, value, lengths) > int((sample.shape[1] - lengths).sum()):
+        raise NotAskable("the value of padding stands inside of sequences more often than at their ends")
     if any(isinstance(each, BATCH_NORMALISATIONS) for each in module.modules()):
         raise NotAskable("batch normalisation would see the rows of one length at a time")
     whole = output_of(module, sample).shape
