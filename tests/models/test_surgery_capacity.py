@@ -114,6 +114,13 @@ def test_the_standard_model_of_codes_sees_order_and_minds_its_padding():
     assert not torch.allclose(model(codes), model(codes.flip(1)), atol=1e-3)
 
 
+@pytest.mark.parametrize("end", [nn.Sigmoid(), nn.Softmax(dim=1), nn.LogSoftmax(dim=1), nn.Tanh()])
+def test_the_output_activation_stays(end):
+    inputs = floats(8, 5)
+    model = stand_in(nn.Sequential(nn.Linear(5, 3), end), "auto", inputs)
+    assert type(model[-1]) is type(end)
+
+
 def test_a_code_of_zero_that_is_a_word_is_read():
     codes = torch.randint(0, 9, (32, 7), generator=torch.Generator().manual_seed(0))
     model = stand_in(Transformer(), "auto", codes).eval()

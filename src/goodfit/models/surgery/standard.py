@@ -9,18 +9,22 @@ from torch import Tensor, nn
 
 from goodfit.core.errors import SettingsError
 from goodfit.core.task import Signature
+from goodfit.models.anatomy import anatomy
 from goodfit.models.attention import attention
 from goodfit.models.cnn import cnn
 from goodfit.models.linear import linear
 from goodfit.models.mlp import mlp
 from goodfit.models.surgery.errors import NotAskable
 from goodfit.models.surgery.layers import output_of
+from goodfit.models.surgery.outputs import output
 
 WIDTH = 64
 DEPTH = 2
 
 MOST_CODES = 1000
 """Whole numbers from here on are quantities, not codes, unless the model looks them up in a table."""
+
+OUTPUTS = {"sigmoid", "softmax", "log_softmax", "softplus", "tanh", "relu"}
 
 LEAST_SIDE = 4
 """Smaller pictures are taken as rows of numbers."""
@@ -30,7 +34,8 @@ def stand_in(module: nn.Module, kind: str, sample: Tensor) -> nn.Module:
     """The standard model of a kind with the input and output shapes of ``module``, whatever is inside it.
 
     ``kind``: ``linear``, ``mlp`` (2 hidden layers of 64 ReLU units), ``cnn``, ``attention`` (whole-number codes),
-    ``recurrent`` (rows of numbers in sequence), or ``auto``, the one of these that the inputs ask for.
+    ``recurrent`` (rows of numbers in sequence), or ``auto``, the one of these that the inputs ask for. An output
+    activation stays what it is.
 
     NotAskable where the kind does not fit the inputs.
     """
@@ -45,10 +50,16 @@ def stand_in(module: nn.Module, kind: str, sample: Tensor) -> nn.Module:
         made = _BUILDERS[_entry(module, sample)](module, chosen, sample, outputs.shape)
     except SettingsError as error:
         raise NotAskable("the standard model does not fit the inputs") from error
-    made = made.to(sample.device)
+    made = _ending_alike(module, made.to(sample.device), sample)
     if output_of(made, sample).shape != outputs.shape:
         raise NotAskable("there is no standard model for inputs or outputs of this shape")
     return made
+
+
+def _ending_alike(module: nn.Module, made: nn.Module, sample: Tensor) -> nn.Module:
+    """With the output activation of ``module``: the loss may not take any other values."""
+    kind = anatomy(module, sample).output_activation
+    return output(made, kind, sample) if kind in OUTPUTS else made
 
 
 def _entry(module: nn.Module, sample: Tensor) -> str:
