@@ -29,10 +29,9 @@ def test_flips_in_training_alone_are_found(name, rate):
 
 def test_flips_in_both_parts_are_found_among_confident_predictions():
     x, y = datasets.load_digits(return_X_y=True)
-    x, y = x[:900], flipped(y[:900], 0.3)
-    found = noise(quick_fit(*cut(x, y), "classification"))
+    found = noise(quick_fit(*cut(x, flipped(y, 0.2)), "classification"))
     assert found.by == "confident predictions"
-    assert found.rate.low < 0.36
+    assert found.rate.low <= 0.22
 
 
 def test_replaced_numbers_are_found_and_honest_noise_is_not():
@@ -48,6 +47,13 @@ def test_replaced_numbers_are_found_and_honest_noise_is_not():
     assert np.isin(found.suspicious[:20], some).mean() > 0.8
     loud = datasets.make_regression(500, 8, noise=80, random_state=0)
     assert not noise(quick_fit(*cut(*loud), "regression")).found
+
+
+def test_targets_of_few_values_are_not_taken_for_replaced_numbers():
+    x, y = datasets.load_digits(return_X_y=True)
+    assert not noise(quick_fit(*cut(x[:600, :34], y[:600].astype(float)), "regression")).found
+    several = (x[:600, 20:28] > 8).astype(float)
+    assert not noise(quick_fit(*cut(x[:600, 28:50], several), "classification")).found
 
 
 def test_copies_in_validation_are_not_taken_for_noise_in_training():
@@ -96,7 +102,8 @@ def test_other_inputs_are_not_other_codes():
 
 
 def test_rescaled_and_swapped_numbers():
-    x, y = datasets.make_regression(400, 6, n_targets=2, noise=5, random_state=0)
+    x = np.random.default_rng(0).standard_normal((400, 6))
+    y = 50 * np.stack([x[:, 0] + x[:, 1], x[:, 2] - x[:, 3]], axis=1)
     train, (a, b) = cut(x, y)
     assert recoded(quick_fit(train, (a, b), "regression")) is None
     assert recoded(quick_fit(train, (a, b.flip(1)), "regression")).mapping == {0: 1, 1: 0}

@@ -111,6 +111,14 @@ def test_a_cut_through_a_sorted_column_is_told_from_a_random_one():
     assert sorted_split((x[order[:150]], x[order[:150]]), (x[order[150:]], x[order[150:]]), "regression") is None
 
 
+def test_a_shifted_column_is_no_cut_through_a_sorted_one():
+    x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    moved = x[150:].clone()
+    moved[:, 1] += 20
+    y = x.sum(1)
+    assert sorted_split((x[:150], y[:150]), (moved, y[150:]), "regression") is None
+
+
 def test_windows_drawn_at_random_lie_between_training_windows():
     series = torch.randn(500, generator=torch.Generator().manual_seed(0)).cumsum(0)
     windows = series.unfold(0, 10, 1)

@@ -98,7 +98,7 @@ class Collapsed:
         return self.distinct < 2 or self.largest > 0.995
 
 
-def noise(quick: QuickFit) -> Noise:
+def noise(quick: QuickFit, seed: int = 0) -> Noise:
     """Random errors among training labels, by confident learning on out-of-fold predictions (Northcutt 2021).
 
     Honest overlap of classes is confined to rows the model is unsure of; random flips are not: agreement then levels

@@ -124,7 +124,7 @@ def sorted_split(train: Batch, validation: Batch, objective: Objective) -> Sorte
         return None
     matrices = columns(train[0]), columns(validation[0])
     column = _apart(*matrices, strict=True)
-    if column is None:
+    if column is None or not _continued(matrices[0][:, column], matrices[1][:, column]):
         return None
     return SortedSplit(column, _range(matrices[0][:, column]), _range(matrices[1][:, column]))
 
@@ -210,7 +210,10 @@ def _candidates(matrix: Floats, targets: Floats) -> list[int]:
 
 
 def _alone(part: Part, column: int, seed: int) -> float:
-    found = np.zeros_like(part.targets)
+    own = part.matrix[:, [column]]
+    found = _tree(part).fit(own, part.targets).predict(own).reshape(part.targets.shape)
+    if _skill(found, part.targets, part.targets) < TELLS:  # not even on the rows it was fitted on
+        return 0.0
     for fitted, asked in folds(part, seed):
         tree = _tree(part).fit(part.matrix[fitted][:, [column]], part.targets[fitted])
         found[asked] = tree.predict(part.matrix[asked][:, [column]]).reshape(found[asked].shape)
@@ -264,6 +267,12 @@ def _apart(first: Floats, second: Floats, strict: bool) -> int | None:
     above, below = second.min(0) - first.max(0), first.min(0) - second.max(0)
     found = np.nonzero(varied & ((above > 0) | (below > 0) if strict else (above >= 0) | (below >= 0)))[0]
     return int(found[0]) if len(found) else None
+
+
+def _continued(first: Floats, second: Floats) -> bool:
+    """Whether one part goes on where the other ends: many different values, and no gap between the parts."""
+    gap = max(second.min() - first.max(), first.min() - second.max())
+    return bool(len(np.unique(first)) > 0.5 * len(first) and gap < 0.1 * (first.max() - first.min()))
 
 
 def _range(values: Floats) -> tuple[float, float]:

@@ -13,6 +13,8 @@ RATES = np.linspace(0.0, 0.6, 21)
 """Shares of wrong labels that are tried."""
 DECIDES = 6.0
 """Gain in log likelihood that a share above 0 has to bring (a p of about 0.0003 for one parameter)."""
+MANY = 5
+"""Classes from which the two views of sureness may share what they have to show."""
 NONE = Estimate(0.0, 0.0, 0.0)
 
 
@@ -30,17 +32,20 @@ def asymptote(probabilities: Floats, own: Ints) -> Estimate:
     covers = _sureness(probabilities)
     curves = [np.array([_best(agrees, cover, rate, known) for rate in RATES]) for cover in covers]
     profile = max(curves, key=lambda curve: float(curve.max()))
-    return _interval(profile, min(float(curve.max() - curve[0]) for curve in curves))
+    gains = sorted(float(curve.max() - curve[0]) for curve in curves)
+    # With few classes either view of sureness alone is fooled now and then; with many, agreement by chance is rare.
+    return _interval(profile, gains[0] if known < MANY else min(3 * gains[0], sum(gains) / 2))
 
 
 def replaced(predictions: Floats, targets: Floats) -> tuple[Estimate, Floats]:
     """The share of targets that were drawn without regard to the inputs, and each row's doubt (probability of that).
 
-    Residuals as a mixture of a narrow normal one and the targets' own density, against an honest Student t.
+    Residuals as a mixture of a narrow normal one and the targets' own density, against an honest Student t. Targets of
+    few different values (counts, grades) are not asked: their residuals come in stripes.
     """
-    density = gaussian_kde(targets)(targets) if len(targets) > 30 and targets.std() > 0 else np.ones(len(targets))
-    if len(targets) < 60:
+    if len(targets) < 60 or len(np.unique(targets)) < max(20, 0.05 * len(targets)):
         return NONE, np.zeros(len(targets))
+    density = gaussian_kde(targets)(targets)
     fits = [_mixed(predictions, targets, density, rate) for rate in RATES]
     profile = np.array([fit[0] for fit in fits])
     best = int(profile.argmax())
@@ -50,7 +55,7 @@ def replaced(predictions: Floats, targets: Floats) -> tuple[Estimate, Floats]:
     doubt = RATES[best] * density / (good + RATES[best] * density + 1e-300)
     honest = float(t.logpdf(residuals, *t.fit(residuals, floc=0.0)).sum())
     narrow = width < 0.4 * targets.std()
-    if not narrow or profile[best] - honest < DECIDES:
+    if not narrow or best == len(RATES) - 1 or profile[best] - honest < DECIDES:
         return NONE, doubt
     return _interval(profile, float(profile[best] - profile[0])), doubt
 

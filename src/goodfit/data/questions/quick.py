@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -206,11 +206,15 @@ def folds(part: Part, seed: int) -> list[tuple[Ints, Ints]]:
     if part.targets.ndim == 1:
         _, strata = np.unique(part.targets, return_inverse=True)
     else:
-        ranks = part.targets[:, 0].argsort(kind="stable").argsort(kind="stable")
-        strata = ranks * 4 // len(ranks)
-    groups = part.groups if len(np.unique(part.groups)) >= 5 * FOLDS else np.arange(len(part.groups))
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    return [(a, b) for a, b in splitter.split(part.matrix, strata, groups) if len(a) and len(b)]
+        strata = part.targets[:, 0].argsort(kind="stable").argsort(kind="stable") * 4 // len(part.targets)
+    if np.bincount(strata).max() < FOLDS:
+        strata = np.zeros_like(strata)
+    alone = len(np.unique(part.groups))
+    if alone == len(part.groups) or alone < 5 * FOLDS:
+        split = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(part.matrix, strata)
+    else:
+        split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(part.matrix, strata, part.groups)
+    return [(fitted, asked) for fitted, asked in split if len(fitted) and len(asked)]
 
 
 def _tokens(part: Batch, words: int, most: int, seed: int) -> Part:

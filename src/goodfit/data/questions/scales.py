@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 from torch import Tensor
 
 from goodfit.core.task import IGNORED, Objective
@@ -137,12 +137,9 @@ def _sorted_column(inputs: Tensor) -> int | None:
     if is_tokens(inputs):
         return None
     matrix = columns(inputs)
-    ranks = matrix.argsort(0, kind="stable").argsort(0, kind="stable").astype(np.float64)
-    few = np.array([len(np.unique(column)) < max(3, 0.02 * len(column)) for column in matrix.T])
-    ranks = ranks - ranks.mean(0)
+    ranks = rankdata(matrix, axis=0) - (len(matrix) + 1) / 2
     line = np.arange(len(matrix)) - (len(matrix) - 1) / 2
-    found = np.abs(line @ ranks) / np.sqrt((line**2).sum() * (ranks**2).sum(0))
-    found = np.where(few, 0.0, found)  # a stable sort of ties follows the rows by itself
+    found = np.abs(line @ ranks) / np.sqrt((line**2).sum() * (ranks**2).sum(0)).clip(min=1e-9)
     best = int(found.argmax())
     return best if found[best] > SORTED and len(matrix) >= 16 else None
 
