@@ -30,8 +30,19 @@ class Evidence:
     prediction: str
     runs: tuple[str, ...]
     effect: Estimate
+    """Error share of the best constant that the change takes off the validation rows (see `value`)."""
     reading: Reading
     reason: str = ""
+    symptom: float = 0.0
+    """How much the measurements before any experiment look like the cause, 0 to 1."""
+    seen: str = ""
+    """The symptom in words."""
+    change: str = ""
+    """What was changed, as an imperative."""
+    fields: tuple[str, ...] = ()
+    """The fields in which treatment and control differ."""
+    value: float = 0.0
+    """What the ranking goes by: the part of the possible gain that the change brings, weighted by the symptom."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,29 @@ class Answer:
     answer: str
     sentence: str
     numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a diagnosis took. A short run counts as the part of a training that it is, a longer one as several."""
+
+    trainings: float
+    seconds: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Treated:
+    """The job with the changes of the diagnosis made: error shares of the best constant before and after."""
+
+    changes: tuple[str, ...]
+    fields: tuple[str, ...]
+    before: tuple[float, float]
+    """Training and validation."""
+    after: tuple[float, float]
+    score_before: float
+    """Accuracy or R2 on the validation rows."""
+    score_after: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +90,16 @@ class Diagnosis:
     sentence: str
     path: tuple[Answer, ...]
     ranked: tuple[Evidence, ...] = ()
+    """Every cause considered, the most probable first."""
     not_asked: Mapping[str, str] = field(default_factory=dict)
+    consequences: Mapping[str, str] = field(default_factory=dict)
+    """Causes whose symptom was there and is explained by the primary one, with the reason."""
+    further: tuple[str, ...] = ()
+    """Causes found on the mended job."""
+    cost: Cost | None = None
+    treated: Treated | None = None
+    baselines: Mapping[str, Estimate] = field(default_factory=dict)
+    """Effects of what should do nothing: another seed, a random change."""
 
 
 @dataclass(frozen=True)

@@ -31,3 +31,23 @@ class Silent:
 
     def __call__(self, step: Step) -> None:
         """Nothing."""
+
+
+class Inquiry(Protocol):
+    """Told of each question of a diagnosis, and of what was found."""
+
+    def asking(self, question: str) -> None:
+        """A question is being asked: 'learning_rate_too_high: divide the learning rate by 10'."""
+
+    def found(self, answer: str) -> None:
+        """What the last question found."""
+
+
+class Unheard:
+    """Inquiry for nobody."""
+
+    def asking(self, question: str) -> None:
+        """Nothing."""
+
+    def found(self, answer: str) -> None:
+        """Nothing."""

@@ -61,8 +61,31 @@ class Course:
             group["lr"] = rate * now
 
 
-def build_schedule(recipe: Recipe, optimizer: Optimizer, total: int) -> Course | LRScheduler:
+class Warmed:
+    """A person's own scheduler with a linear warm-up in front: its rates count for less while they are rising."""
+
+    def __init__(self, scheduler: LRScheduler, optimizer: Optimizer, rising: int) -> None:
+        self.scheduler, self.optimizer, self.rising = scheduler, optimizer, rising
+        self.update = 0
+        self.scale()
+
+    def step(self) -> None:
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate  # the scheduler may work on the rate it finds
+        self.scheduler.step()
+        self.update += 1
+        self.scale()
+
+    def scale(self) -> None:
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        now = min(1.0, (self.update + 1) / max(1, self.rising))
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * now
+
+
+def build_schedule(recipe: Recipe, optimizer: Optimizer, total: int) -> Course | Warmed | LRScheduler:
     """The scheduler of a recipe, to be stepped once an update."""
     if isinstance(recipe.schedule, str):
         return Course(optimizer, recipe.schedule, total, recipe.warmup)
-    return recipe.schedule(optimizer)
+    scheduler = recipe.schedule(optimizer)
+    return Warmed(scheduler, optimizer, round(recipe.warmup * total)) if recipe.warmup else scheduler

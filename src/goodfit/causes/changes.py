@@ -1,0 +1,232 @@
+"""The changes that causes make, each of one named field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from goodfit.causes.cause import Change
+from goodfit.causes.facts import Facts
+from goodfit.core.coding import class_numbers
+from goodfit.core.job import Coding, Job
+from goodfit.core.task import IGNORED, Loss, Rows
+from goodfit.models.surgery import NotAskable
+
+
+def rate(factor: float) -> Change:
+    """Multiply the learning rate; the number of updates stays."""
+    words = f"Multiply the learning rate by {factor:g}" if factor > 1 else f"Divide the learning rate by {1 / factor:g}"
+    return _optimizer(f"rate x {factor:g}", words, rate_factor=factor)
+
+
+def constant_rate() -> Change:
+    return _recipe("constant rate", "Keep the learning rate constant (drop the schedule)", schedule="constant")
+
+
+def epochs(factor: int) -> Change:
+    def apply(job: Job) -> Job:
+        return job.with_recipe(epochs=job.recipe.epochs * factor)
+
+    return Change(f"epochs x {factor}", f"Train {factor} times as long", ("epochs",), apply, cost=factor)
+
+
+def smaller_batch(size: int) -> Change:
+    return _recipe(f"batch {size}", f"Use batches of {size} rows", batch_size=size)
+
+
+def larger_batch(size: int, factor: int) -> Change:
+    """A larger batch; epochs follow, so that not all of the updates are lost."""
+
+    def apply(job: Job) -> Job:
+        return job.with_recipe(batch_size=size, epochs=job.recipe.epochs * factor)
+
+    fields = ("batch_size", "epochs") if factor > 1 else ("batch_size",)
+    return Change(f"batch {size}", f"Use batches of {size} rows", fields, apply, cost=factor)
+
+
+def warmup(share: float = 0.3) -> Change:
+    return _recipe("warm-up", f"Let the rate rise over the first {share:.0%} of the updates", warmup=share)
+
+
+def clip(norm: float = 1.0) -> Change:
+    return _recipe(f"clip {norm:g}", f"Clip the gradient's norm at {norm:g}", clip=norm)
+
+
+def shuffle() -> Change:
+    return _recipe("shuffle", "Shuffle the training rows every epoch", shuffle=True)
+
+
+def weight_decay(value: float) -> Change:
+    words = f"Use a weight decay of {value:g}" if value else "Drop the weight decay"
+    return _optimizer(f"weight decay {value:g}", words, weight_decay=value)
+
+
+def complete() -> Change:
+    return _optimizer("all parameters", "Hand all parameters to the optimiser", complete=True)
+
+
+def model(name: str, words: str, cost: float = 1.0, **edit: Any) -> Change:
+    """An edit of the network, by the names of `goodfit.models.surgery.EDITS`."""
+    return Change(name, words, tuple(f"model.{key}" for key in edit), lambda job: job.with_model(**edit), cost)
+
+
+def standardise(facts: Facts) -> Change:
+    """Standardise the inputs with the training rows' own mean and deviation (a channel's, for pictures and windows)."""
+
+    def apply(job: Job) -> Job:
+        inputs = _inputs(job)
+        axes = [0, *range(2, inputs.ndim)] if inputs.ndim > 3 else [0, 1] if inputs.ndim == 3 else [0]
+        mean, std = inputs.mean(axes, keepdim=True)[0], inputs.std(axes, keepdim=True)[0]
+        std = torch.where(std > 1e-6 * inputs.abs().max().clamp_min(1e-12), std, torch.ones_like(std))
+        return job.with_model(standardise=(mean, std))
+
+    return Change("standardise", "Standardise the inputs (mean 0, deviation 1)", ("model.standardise",), apply)
+
+
+def standardise_targets() -> Change:
+    def apply(job: Job) -> Job:
+        if not isinstance(job.task.train, Rows) or not isinstance(job.task.validation, Rows):
+            raise NotAskable("the data are not held in memory")
+        known = job.task.train.targets
+        mean, std = known.mean(dim=0), known.std(dim=0).clamp_min(1e-12)
+        parts = {
+            name: Rows(rows.inputs, ((rows.targets - mean) / std).to(known.dtype))
+            for name, rows in (("train", job.task.train), ("validation", job.task.validation))
+        }
+        return job.with_task(**parts)
+
+    words = "Standardise the targets (mean 0, deviation 1)"
+    return Change("standardise targets", words, ("task.train", "task.validation"), apply)
+
+
+def suited_loss(strip: bool) -> Change:
+    """The loss that fits the targets, on raw outputs: cross-entropy, binary cross-entropy or mean square."""
+
+    def apply(job: Job) -> Job:
+        changed = job.with_task(loss=suited(job.coding))
+        return changed.with_model(output="none") if strip else changed
+
+    fields = ("model.output", "task.loss") if strip else ("task.loss",)
+    return Change("suited loss", "Use the loss that fits the targets, on raw outputs", fields, apply)
+
+
+def balanced_loss() -> Change:
+    """Weight each class by the inverse of its share (King & Zeng 2001)."""
+
+    def apply(job: Job) -> Job:
+        if job.coding is Coding.MULTI_LABEL or job.coding is Coding.NUMBERED:
+            raise NotAskable("the classes cannot be weighted in this coding of the targets")
+        targets = class_numbers(_targets(job), job.coding)
+        known = targets[targets != IGNORED]
+        classes = max(job.task.signature.outputs, int(known.max()) + 1)
+        counts = torch.bincount(known, minlength=classes).float()
+        weights = torch.where(counts > 0, counts.sum() / (counts.clamp_min(1) * (counts > 0).sum()), 0.0)
+        return job.with_task(loss=_weighted(job, weights))
+
+    return Change("class weights", "Weight the classes by the inverse of their shares", ("task.loss",), apply)
+
+
+def resplit(seed: int = 0) -> Change:
+    """Mix training and validation rows and split them again at random, at the same sizes."""
+
+    def apply(job: Job) -> Job:
+        train, validation = job.task.train, job.task.validation
+        if not isinstance(train, Rows) or not isinstance(validation, Rows):
+            raise NotAskable("the data are not held in memory")
+        inputs = torch.cat([train.inputs, validation.inputs])
+        targets = torch.cat([train.targets, validation.targets])
+        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
+        parts = [Rows(inputs[index], targets[index]) for index in (order[: len(train)], order[len(train) :])]
+        return job.with_task(train=parts[0], validation=parts[1])
+
+    words = "Split training and validation rows at random"
+    return Change("split at random", words, ("task.train", "task.validation"), apply)
+
+
+def masked_padding(value: float) -> Change:
+    """Targets at padding positions no longer count."""
+
+    def apply(job: Job) -> Job:
+        parts: dict[str, Any] = {}
+        for name, rows in (("train", job.task.train), ("validation", job.task.validation)):
+            if not isinstance(rows, Rows):
+                raise NotAskable("the data are not held in memory")
+            parts[name] = Rows(rows.inputs, _ignored_at_padding(rows, value))
+        if parts["train"].targets.equal(job.task.train.targets):  # type: ignore[attr-defined]
+            raise NotAskable("no target stands at padding")
+        return job.with_task(**parts)
+
+    words = f"Give padding the target {IGNORED}, so that it does not count"
+    return Change("mask padding", words, ("task.train", "task.validation"), apply)
+
+
+def suited(coding: Coding) -> Loss:
+    """The loss that maximum likelihood gives for targets of this coding, on raw outputs."""
+    if coding in (Coding.CLASSES, Coding.TOKENS, Coding.ONE_HOT):
+        return functional.cross_entropy
+    return _mean_square if coding in (Coding.REAL, Coding.NUMBERED) else _binary
+
+
+def _binary(outputs: Tensor, targets: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(outputs, (targets > 0).to(outputs.dtype).reshape(outputs.shape))
+
+
+def _mean_square(outputs: Tensor, targets: Tensor) -> Tensor:
+    return functional.mse_loss(outputs, targets.to(outputs.dtype).reshape(outputs.shape))
+
+
+def _weighted(job: Job, weights: Tensor) -> Loss:
+    """The job's own loss of each row, weighted by its class."""
+    loss = job.task.loss
+    if isinstance(loss, torch.nn.CrossEntropyLoss) or loss is functional.cross_entropy:
+        return partial(functional.cross_entropy, weight=weights, label_smoothing=getattr(loss, "label_smoothing", 0.0))
+
+    def by_class(outputs: Tensor, targets: Tensor) -> Tensor:
+        classes = class_numbers(targets, job.coding)
+        total = outputs.new_zeros(())
+        for each in classes.unique():
+            rows = classes == each
+            total = total + weights[each] * rows.float().mean() * loss(outputs[rows], targets[rows])
+        return total
+
+    return by_class
+
+
+def _ignored_at_padding(rows: Rows, value: float) -> Tensor:
+    filled = rows.inputs != value
+    if filled.ndim == 3:
+        filled = filled.any(dim=2)
+    real = filled.flip(1).cummax(dim=1).values.flip(1)
+    return torch.where(real, rows.targets, torch.full_like(rows.targets, IGNORED))
+
+
+def _inputs(job: Job) -> Tensor:
+    if isinstance(job.task.train, Rows):
+        inputs = job.task.train.inputs
+    else:
+        inputs = job.sample
+    if not inputs.is_floating_point():
+        raise NotAskable("the inputs are tokens, not numbers")
+    return inputs.float()
+
+
+def _targets(job: Job) -> Tensor:
+    if not isinstance(job.task.train, Rows):
+        raise NotAskable("the data are not held in memory")
+    return job.task.train.targets
+
+
+def _recipe(name: str, words: str, **changes: Any) -> Change:
+    return Change(name, words, tuple(changes), lambda job: replace(job, recipe=replace(job.recipe, **changes)))
+
+
+def _optimizer(name: str, words: str, **edit: Any) -> Change:
+    fields = tuple(f"optimizer.{key}" for key in edit)
+    apply: Callable[[Job], Job] = lambda job: job.with_optimizer(**edit)  # noqa: E731
+    return Change(name, words, fields, apply)

@@ -1,0 +1,104 @@
+"""Causes between the parts: data that differ, and data that should not be there."""
+
+from __future__ import annotations
+
+from goodfit.causes.cause import NONE, Branch, Cause, Finding, Symptom
+from goodfit.causes.facts import Facts
+from goodfit.causes.labels import class_imbalance
+from goodfit.causes.scale import either, ramp
+from goodfit.core.statistics import Estimate, unpaired_difference
+
+
+def lost_skill(facts: Facts) -> Estimate:
+    """How much worse a simple model is on validation rows than on unseen training rows, in shares of the constant's."""
+    quick = facts.data.quick
+    if quick is None:
+        return Estimate(0.0, 0.0, 0.0)
+    gap = unpaired_difference(quick.held_out, quick.validation)
+    constant = max(0.05, 1 - quick.constant_held_out.value)
+    return Estimate(gap.value / constant, gap.low / constant, gap.high / constant)
+
+
+def mismatch(facts: Facts) -> Symptom:
+    drift, lost = facts.data.drift, lost_skill(facts)
+    if facts.data.recoded is not None:
+        return Symptom(0.3, "validation labels are coded differently")
+    worse = ramp(lost.low, 0.0, 0.1)
+    apart = ramp(drift.separability.low, 0.5, 0.65) if drift is not None else 0.0
+    if not worse and not (apart and facts.validation_error - facts.train_error > 0.15):
+        return NONE
+    score = 0.95 * worse * (0.5 + 0.5 * apart) if worse else 0.35 * apart
+    shifted = facts.data.shares is not None and facts.data.shares.distance.low > 0.1
+    if shifted and class_imbalance(facts).score > 0.3:
+        score *= 0.4
+    words = f"a simple model loses {lost.value:.0%} of its skill between unseen training rows and validation rows"
+    if drift is not None and apart:
+        words = f"validation rows can be told from training rows (AUC {drift.separability.value:.2f}); {words}"
+    return Symptom(score, words)
+
+
+def mismatch_finding(facts: Facts) -> Finding | None:
+    symptom = mismatch(facts)
+    if not symptom:
+        return None
+    lost = lost_skill(facts)
+    drift = facts.data.drift
+    apart = drift is not None and drift.found
+    supports = lost.low > 0.0 and lost.value > 0.08 and (apart or lost.low > 0.15)
+    supports = supports and facts.validation_error - facts.train_error > 0.05
+    return Finding(lost.value, lost.low, lost.high, supports, symptom.sentence)
+
+
+def leak(facts: Facts) -> Symptom:
+    copies, words = facts.data.duplicates, []
+    shared = 0.0
+    if copies is not None:
+        shared = max(ramp(copies.excess.low, 0.01, 0.1), 0.9 * ramp(copies.near.low, 0.02, 0.15))
+        if copies.excess.low > 0.01:
+            words.append(f"{copies.share:.0%} of the validation rows are copies of training rows")
+        elif copies.near.low > 0.02:
+            words.append(f"{copies.near.value:.0%} of the validation rows are nearly copies of training rows")
+    told = 0.0
+    for each in facts.data.telling or ():
+        told = 0.95
+        broken = "" if each.others is None else f", {each.others:.0%} in the test part"
+        words.append(
+            f"column {each.column} alone gives the target away ({each.alone:.0%} explained, {each.rest:.0%} by the rest{broken})"
+        )
+    score = either(0.95 * shared, told)
+    return Symptom(score, "; ".join(words)) if score > 0.05 else NONE
+
+
+def leak_finding(facts: Facts) -> Finding | None:
+    symptom = leak(facts)
+    if not symptom:
+        return None
+    copies = facts.data.duplicates
+    if facts.data.telling:
+        best = max(facts.data.telling, key=lambda each: each.alone - each.rest)
+        gain = best.alone - best.rest
+        return Finding(gain, gain, gain, True, symptom.sentence)
+    if copies is None:
+        return None
+    found = copies.excess if copies.excess.low >= copies.near.low else copies.near
+    return Finding(found.value, found.low, found.high, found.low > 0.03, symptom.sentence)
+
+
+MISMATCH = Cause(
+    label="mismatch",
+    branch=Branch.DATA,
+    meaning="Training and validation data differ in distribution or preprocessing.",
+    prediction="A classifier tells the parts apart, and unseen training rows are predicted better than validation rows.",
+    symptom=mismatch,
+    finding=mismatch_finding,
+    remedy="Preprocess both parts alike; draw both from the data the network will meet.",
+)
+DATA_LEAK = Cause(
+    label="data_leak",
+    branch=Branch.DATA,
+    meaning="Validation (or training) holds what it should not: copies, the answer. The score is not honest.",
+    prediction="Copies across the parts beyond chance, or one column that alone gives the target away.",
+    symptom=leak,
+    finding=leak_finding,
+    remedy="Remove copies across the parts, drop the column.",
+)

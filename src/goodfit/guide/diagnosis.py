@@ -1,0 +1,197 @@
+"""A whole diagnosis: rounds of questions, each on the job as mended so far, and the verdict in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from goodfit.causes import CAUSES, Facts
+from goodfit.causes.facts import DataFacts
+from goodfit.core.evidence import Answer, Diagnosis, Treated
+from goodfit.core.job import Job
+from goodfit.core.progress import Inquiry, Unheard
+from goodfit.core.trial import Trial
+from goodfit.guide.experiments import Allowance, Laboratory, OutOfBudget, changed
+from goodfit.guide.inquiry import SMALL, Candidate, Round, ranked
+from goodfit.guide.inspection import inspect_data, inspect_end, inspect_model
+
+MOST_ROUNDS = 4
+ROUND_COST = 3.0
+"""Trainings that a further round needs at the least."""
+LARGE = 0.15
+"""A validation error so far above what a simple model reaches is unexplained, not healthy."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A finished round."""
+
+    round: Round
+    cause: Candidate | None
+    controls: tuple[Trial, ...]
+
+
+def diagnose(
+    job: Job,
+    *,
+    trainings: float = 16.0,
+    seconds: float | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    inquiry: Inquiry | None = None,
+) -> Diagnosis:
+    """Ask why ``job`` does not fit, within ``trainings`` (of its own length) and ``seconds``."""
+    inquiry = inquiry or Unheard()
+    allowance = Allowance(trainings, seconds)
+    inquiry.asking("is the job sound? Questions to the data")
+    data, not_run = inspect_data(job, seeds[0])
+    first = _round(job, data, Laboratory(job, seeds, allowance), inquiry, not_run)
+    rounds = [first]
+    while len(rounds) < MOST_ROUNDS and (further := _further(rounds, seeds, allowance, inquiry)) is not None:
+        rounds.append(further)
+        if further.cause is None:
+            break
+    return _concluded(rounds, allowance)
+
+
+def _round(
+    job: Job,
+    data: DataFacts,
+    laboratory: Laboratory,
+    inquiry: Inquiry,
+    not_run: dict[str, str],
+    mended: frozenset[str] = frozenset(),
+) -> _Asked:
+    seed = laboratory.seeds[0]
+    model, more = inspect_model(job, seed)
+    inquiry.asking("how does the job train as it is?")
+    control = laboratory.control()
+    end, still_more = inspect_end(job, control, seed)
+    facts = Facts(job, data, model, end, control, {**not_run, **more, **still_more})
+    inquiry.found(
+        f"error {facts.train_error:.0%} of the constant's in training, {facts.validation_error:.0%} in validation"
+    )
+    asked = Round(job, facts, laboratory, inquiry, mended)
+    cause = asked.run()
+    return _Asked(asked, cause, tuple(laboratory.controls()))
+
+
+def _further(rounds: list[_Asked], seeds: Sequence[int], allowance: Allowance, inquiry: Inquiry) -> _Asked | None:
+    """The next round, on the job mended so far; None where nothing is left to ask or to spend."""
+    last = rounds[-1]
+    if last.cause is None or last.cause.change is None or last.cause.effect is None:
+        return None
+    treated = last.cause.effect.trials
+    reach = min(last.round.facts.reach, last.round.facts.reach_validation)
+    error = sum(t.validation.error for t in treated) / len(treated)
+    if error < reach + SMALL or allowance.trainings - allowance.spent < ROUND_COST:
+        return None
+    job = changed(last.round.job, last.cause.change)
+    laboratory = Laboratory(job, seeds, allowance, rows=last.round.laboratory.rows)
+    laboratory.known = {("", t.seed): replace(t, change="", fields=()) for t in treated}
+    inquiry.asking("what is left on the mended job?")
+    try:
+        mended = frozenset(each.cause.cause.label for each in rounds if each.cause is not None)
+        return _round(job, last.round.facts.data, laboratory, inquiry, dict(last.round.facts.not_run), mended)
+    except OutOfBudget:
+        return None
+
+
+def _concluded(rounds: Sequence[_Asked], allowance: Allowance) -> Diagnosis:
+    first = rounds[0]
+    candidates = ranked(tuple(first.round.candidates.values()))
+    found = [each.cause for each in rounds if each.cause is not None]
+    path = tuple(_path(first))
+    label, sentence = _verdict(first)
+    return Diagnosis(
+        cause=label,
+        sentence=sentence,
+        path=path,
+        ranked=tuple(each.evidence() for each in candidates),
+        not_asked={**first.round.not_asked, **first.round.facts.not_run},
+        consequences=_consequences(rounds),
+        further=tuple(each.cause.label for each in found[1:]),
+        cost=allowance.cost,
+        treated=_treated(rounds),
+    )
+
+
+def _verdict(first: _Asked) -> tuple[str, str]:
+    facts = first.round.facts
+    if first.cause is not None:
+        cause = first.cause.cause
+        return (
+            cause.label,
+            f"{cause.meaning} {first.cause.symptom.sentence[:1].upper()}{first.cause.symptom.sentence[1:]}.",
+        )
+    reach = min(facts.reach, 1.0)
+    if first.round.out_of_budget and facts.train_error > SMALL:
+        return "undetermined", f"Undetermined: the budget ended ({first.round.out_of_budget})."
+    if facts.train_error > max(reach + LARGE, SMALL) or facts.train_error > 0.95 > reach:
+        return "undetermined", "Undetermined: the training error is large, and no change that was tried mends it."
+    if facts.validation_error > facts.reach_validation + LARGE and facts.validation_error > facts.train_error + LARGE:
+        return "undetermined", "Undetermined: the validation error is large, and no change that was tried mends it."
+    return "healthy", "The network fits, and no change that was tried mends anything that matters."
+
+
+def _path(first: _Asked) -> list[Answer]:
+    facts = first.round.facts
+    numbers = {
+        "training error": facts.train_error,
+        "validation error": facts.validation_error,
+        "reachable": facts.reach,
+    }
+    cause = first.cause.cause if first.cause is not None else None
+    branch = cause.branch.value if cause else "none"
+    sound = "no" if branch in ("set-up", "data") else "yes"
+    answers = [Answer("sound", sound, "Questions to the set-up and the data.", {})]
+    large = facts.train_error > SMALL and (cause is None or branch in ("set-up", "optimisation", "model bias"))
+    answers.append(Answer("training loss", "large" if large else "small", "", numbers))
+    return answers
+
+
+def _consequences(rounds: Sequence[_Asked]) -> dict[str, str]:
+    """Symptoms of the first round that are gone once its cause is mended."""
+    first = rounds[0]
+    if first.cause is None or first.cause.effect is None or first.cause.change is None:
+        return {}
+    strong = [c for c in first.round.candidates.values() if c.symptom.score >= 0.4 and c is not first.cause]
+    if not strong:
+        return {}
+    job = changed(first.round.job, first.cause.change)
+    seed = first.round.laboratory.seeds[0]
+    trial = first.cause.effect.trials[0]
+    model, _ = inspect_model(job, seed)
+    end, _ = inspect_end(job, trial, seed)
+    facts = Facts(job, first.round.facts.data, model, end, trial, {})
+    found = {}
+    for candidate in strong:
+        if candidate.cause.label == first.cause.cause.label:
+            continue
+        after = candidate.cause.symptom(facts).score
+        if after < candidate.symptom.score / 2:
+            found[candidate.cause.label] = (
+                f"{candidate.symptom.sentence}; gone once {first.cause.cause.label} is mended"
+            )
+    return found
+
+
+def _treated(rounds: Sequence[_Asked]) -> Treated | None:
+    made = [each.cause for each in rounds if each.cause is not None and each.cause.effect is not None]
+    if not made or made[-1].effect is None:
+        return None
+    before, after = rounds[0].controls, made[-1].effect.trials
+
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    return Treated(
+        changes=tuple(each.change.words for each in made if each.change),
+        fields=tuple(name for each in made if each.change for name in each.change.fields),
+        before=(mean([t.train.error for t in before]), mean([t.validation.error for t in before])),
+        after=(mean([t.train.error for t in after]), mean([t.validation.error for t in after])),
+        score_before=mean([t.validation.score for t in before]),
+        score_after=mean([t.validation.score for t in after]),
+    )
+
+
+KNOWN = tuple(cause.label for cause in CAUSES)

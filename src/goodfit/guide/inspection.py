@@ -1,0 +1,241 @@
+"""The first two stages of a diagnosis: what needs no training, and what needs one pass of the network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from goodfit.causes.facts import DataFacts, EndFacts, ModelFacts, OptimizerFacts
+from goodfit.core.coding import class_numbers
+from goodfit.core.job import Coding, Job
+from goodfit.core.runtime import preserved_rng, seed_everything
+from goodfit.core.task import Batch, Rows, count_of
+from goodfit.core.trial import Trial
+from goodfit.data.questions import drift, labels, leaks, quick, scales
+from goodfit.models.anatomy import anatomy
+from goodfit.probes import (
+    batch_coupled,
+    critical_point,
+    escape,
+    order_blind,
+    padding_in_loss,
+    padding_reach,
+    signals,
+    train_eval_gap,
+)
+from goodfit.probes.losses import loss_shape, rightwards
+from goodfit.training.batches import batch_count
+from goodfit.training.schedules import build_schedule
+
+Found = TypeVar("Found")
+NotRun = dict[str, str]
+
+READ = 20_000
+"""Rows of a part that the questions to the data read at most."""
+WATCHED = 256
+"""Rows of the batch on which a network is watched."""
+LONGEST_COURSE = 20_000
+"""Updates over which a person's schedule is walked at most."""
+RADII = (0.03, 0.1, 0.3, 1.0, 3.0)
+"""Lengths of the steps along a direction of negative curvature, in units of the weights' own root mean square norm."""
+
+
+def ask(name: str, question: Callable[[], Found], not_run: NotRun) -> Found | None:
+    """The answer, or None with the reason noted: a question that fails must not end the diagnosis."""
+    try:
+        with preserved_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return question()
+    except Exception as error:  # a person's own modules may raise anything
+        lines = str(error).strip().splitlines()
+        not_run[name] = f"{type(error).__name__}: {lines[0] if lines else ''}"
+        return None
+
+
+def inspect_data(job: Job, seed: int) -> tuple[DataFacts, NotRun]:
+    """Ask the data; nothing is trained but simple models of a second or so."""
+    not_run: NotRun = {}
+    objective = job.task.objective
+    train, validation = read(job.task.train), read(job.task.validation)
+    test = read(job.task.test) if job.task.test is not None else None
+    x, y = train
+    questions: dict[str, Callable[[], Any]] = {
+        "quick": lambda: quick.quick_fit(train, validation, objective, seed),
+        "drift": lambda: drift.two_sample(x, validation[0], seed),
+        "shares": lambda: drift.class_shares(y, validation[1], objective, seed),
+        "duplicates": lambda: leaks.duplicates(train, validation, seed),
+        "telling": lambda: leaks.telling_columns(x, y, objective, test, seed),
+        "sorted_split": lambda: leaks.sorted_split(train, validation, objective),
+        "association": lambda: labels.association(x, y, objective),
+        "misaligned": lambda: labels.misaligned(x, y, objective),
+        "collapsed": lambda: labels.collapsed(y, validation[1], objective),
+        "scales": lambda: scales.scales(x) if x.is_floating_point() else None,
+        "target_scale": lambda: scales.target_scale(y) if job.coding is Coding.REAL else None,
+        "order": lambda: scales.order(y, x, objective),
+        "padding": lambda: scales.padding(x, y),
+    }
+    found = {name: ask(name, question, not_run) for name, question in questions.items()}
+    simple = found["quick"]
+    if simple is not None:
+        found["noise"] = ask("noise", lambda: labels.noise(simple, seed), not_run)
+        found["recoded"] = ask("recoded", lambda: labels.recoded(simple), not_run)
+    return DataFacts(**found), not_run
+
+
+def inspect_model(job: Job, seed: int) -> tuple[ModelFacts, NotRun]:
+    """Ask a freshly made network, with one forward and one backward pass."""
+    not_run: NotRun = {}
+    inputs, targets = watched(job)
+    with preserved_rng():
+        seed_everything(seed)
+        model = job.recipe.model()
+        optimizer = optimizer_facts(job, model)
+        start = signals(model, job.task.loss, inputs, targets)
+    outputs = ask("outputs", lambda: _outputs(model, inputs), not_run)
+    return ModelFacts(
+        anatomy=anatomy(model, inputs),
+        start=start,
+        loss=loss_shape(job.task.loss, outputs, targets, _wanted(job, outputs, targets)),
+        optimizer=optimizer,
+        blind=ask("order", lambda: order_blind(model, inputs), not_run),
+        padding_reach=ask("padding", lambda: padding_reach(model, inputs), not_run),
+        padding_in_loss=_number(
+            ask("padding", partial(padding_in_loss, model, job.task.loss, inputs, targets), not_run)
+        ),
+        coupled=_number(ask("rows apart", lambda: batch_coupled(model, inputs), not_run)),
+    ), not_run
+
+
+def inspect_end(job: Job, trial: Trial, seed: int) -> tuple[EndFacts, NotRun]:
+    """Ask the network that the control ended with."""
+    not_run: NotRun = {}
+    inputs, targets = watched(job)
+    with preserved_rng():
+        seed_everything(trial.seed)
+        model = job.recipe.model()
+        before = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(dict(trial.weights))
+    loss = job.task.loss
+    parameters = {name for name, _ in model.named_parameters()}
+    moved = [name for name in parameters if not torch.equal(before[name], trial.weights[name])]
+    batches = _batches(job)
+    critical = ask("critical point", lambda: critical_point(model, loss, inputs, targets, seed=seed), not_run)
+    out = None
+    if critical is not None and critical.kind == "saddle" and critical.spectrum is not None:
+        vector, size = critical.spectrum.vector_smallest, _size(model)
+        radii = [radius * size for radius in RADII]
+        out = ask("escape", lambda: escape(model, loss, inputs, targets, vector, radii), not_run)
+    return EndFacts(
+        signals=ask("signals", lambda: signals(model, loss, inputs, targets), not_run),
+        unmoved=tuple(sorted(parameters - set(moved))),
+        travel=_travel(before, trial.weights),
+        gap=ask("train and eval", lambda: train_eval_gap(model, loss, batches), not_run),
+        critical=critical,
+        escape=out,
+    ), not_run
+
+
+def read(rows: Any) -> Batch:
+    """Inputs and targets of at most `READ` rows, evenly spread."""
+    count = count_of(rows)
+    index = torch.linspace(0, count - 1, min(count, READ)).long() if count > READ else torch.arange(count)
+    if isinstance(rows, Rows):
+        return rows.batch(index)
+    pairs = [rows[i] for i in index.tolist()]
+    return torch.stack([torch.as_tensor(x) for x, _ in pairs]), torch.stack([torch.as_tensor(y) for _, y in pairs])
+
+
+def watched(job: Job) -> Batch:
+    """A batch spread evenly over the training rows, so that sorted rows are all represented."""
+    rows = job.task.train
+    index = torch.linspace(0, count_of(rows) - 1, min(WATCHED, count_of(rows))).long()
+    if isinstance(rows, Rows):
+        return rows.batch(index)
+    pairs = [rows[i] for i in index.tolist()]
+    return torch.stack([x for x, _ in pairs]), torch.stack([torch.as_tensor(y) for _, y in pairs])
+
+
+def optimizer_facts(job: Job, model: nn.Module) -> OptimizerFacts:
+    if isinstance(job.recipe.optimizer, str):
+        recipe = job.recipe
+        return OptimizerFacts(recipe.optimizer, (recipe.rate or 0.0,), recipe.weight_decay, "w" in recipe.optimizer, ())
+    optimizer = job.recipe.optimizer(model.parameters())
+    held = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    groups = optimizer.param_groups
+    name = type(optimizer).__name__
+    return OptimizerFacts(
+        name=name,
+        rates=tuple(float(group["lr"]) for group in groups),
+        weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
+        decoupled=name == "AdamW" or bool(groups[0].get("decoupled_weight_decay", False)),
+        momentum=float(groups[0].get("momentum", 0.0)),
+        course=_course(job, optimizer),
+        missing=tuple(n for n, p in model.named_parameters() if id(p) not in held and p.requires_grad),
+    )
+
+
+def _course(job: Job, optimizer: torch.optim.Optimizer) -> float:
+    """Mean of the rate over the training, as a share of its largest; the schedule is walked without training."""
+    planned = job.recipe.epochs * batch_count(job.task.train, job.recipe.batch_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schedule = build_schedule(job.recipe, optimizer, planned)
+        rates = []
+        for _ in range(min(planned, LONGEST_COURSE)):
+            rates.append(float(optimizer.param_groups[0]["lr"]))
+            schedule.step()
+    return float(np.mean(rates)) / max(rates) if max(rates) else 0.0
+
+
+def _travel(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> float:
+    """Median over weight matrices of the distance gone, relative to the length at the start."""
+    gone = [
+        float((after[name] - value).norm() / value.norm().clamp_min(1e-12))
+        for name, value in before.items()
+        if value.ndim > 1 and value.is_floating_point() and bool(torch.isfinite(after[name]).all())
+    ]
+    return float(np.median(gone)) if gone else float("nan")
+
+
+def _outputs(model: nn.Module, inputs: Tensor) -> Tensor:
+    model.eval()
+    with torch.no_grad():
+        found: Tensor = model(inputs)
+    model.train()
+    return found
+
+
+def _wanted(job: Job, outputs: Tensor | None, targets: Tensor) -> Tensor | None:
+    if outputs is None or job.coding in (Coding.REAL, Coding.NUMBERED):
+        return None
+    if job.coding is Coding.ONE_HOT:
+        return rightwards(outputs, class_numbers(targets, job.coding))
+    return rightwards(outputs, targets)
+
+
+def _batches(job: Job) -> list[Batch]:
+    """Batches as the loop makes them, of at most 20 in all."""
+    rows, size = job.task.train, job.recipe.batch_size
+    order = torch.randperm(count_of(rows), generator=torch.Generator().manual_seed(0))
+    if not job.recipe.shuffle:
+        order = torch.arange(count_of(rows))
+    pieces = [piece for piece in torch.split(order, size) if len(piece) > 1]
+    kept = pieces[:: max(1, len(pieces) // 20)]
+    if isinstance(rows, Rows):
+        return [rows.batch(piece) for piece in kept]
+    return [tuple(torch.stack(each) for each in zip(*[rows[i] for i in piece.tolist()], strict=True)) for piece in kept]  # type: ignore[misc]
+
+
+def _size(model: nn.Module) -> float:
+    flat = [p.detach().double().norm() for p in model.parameters() if p.requires_grad]
+    return max(1.0, float(torch.stack(flat).norm()))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
