@@ -36,6 +36,7 @@ RATES = {"sgd": 0.03, "adam": 0.004, "adamw": 0.004, "rmsprop": 0.002, "adagrad"
 AVOIDED: frozenset[tuple[str, str, str]] = frozenset(
     {
         ("diabetes", "narrow", "sgd"),
+        ("noisy friedman", "narrow", "rmsprop"),
         ("wave", "", "rmsprop"),
         ("wave", "gelu", "adagrad"),
         ("digits", "layer norm", "rmsprop"),
