@@ -1,6 +1,6 @@
 """Diagnoses of jobs whose fault is known: how often the verdict is right, what it costs, how often it cries wolf.
 
-    python -m bench.diagnosis --cases DIR [--jobs N] [--no-fixed] [--quick] [--out FILE.json]
+    python -m bench.diagnosis --cases DIR [--jobs N] [--no-fixed] [--split-check] [--quick] [--out FILE.json]
 
 Each NAME.py beside a NAME.json in DIR is a job. Only the dict that its function returns is passed on.
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +25,21 @@ from rich.table import Table
 
 from bench.asking import Question, answers, from_file, told
 from bench.common import Row, machine, parser, report
-from bench.scoring import HEALTHY, MARKS, Outcome, baselines, by_label, hit, hit_at_3, share, shares, strict, totals
+from bench.scoring import (
+    HEALTHY,
+    MARKS,
+    Outcome,
+    baselines,
+    by_label,
+    hit,
+    hit_at_3,
+    plain,
+    share,
+    shares,
+    strict,
+    totals,
+)
+from bench.splitting import split_rows
 
 QUICK = 6
 GOALS = {"hit_at_1": 0.9, "false_alarms": 0.0, "median_trainings": 12.0}
@@ -38,6 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--cases", type=Path, nargs="+", required=True, help="folders of jobs")
     made.add_argument("--fixed", action=argparse.BooleanOptionalAction, help="diagnose the mended jobs as well")
     made.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
+    made.add_argument("--split-check", action="store_true", help="set thresholds on one half, read on the other")
     made.add_argument("--budget", type=float, default=16.0, help="trainings a diagnosis may take")
     made.add_argument("--only", help="names that hold this word")
     return made
@@ -122,15 +136,6 @@ def document(found: Sequence[Outcome], fixed: Sequence[Outcome], table: Sequence
     }
 
 
-def plain(value: Any) -> Any:
-    """For JSON, which has no NaN and no infinity."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def main() -> None:
     options = arguments().parse_args()
     asked = questions(options.cases, options.budget, options.only or "")
@@ -141,7 +146,7 @@ def main() -> None:
     with_fixed = not options.quick if options.fixed is None else options.fixed
     fixed = listen(mended(asked), options.jobs, "fixed") if with_fixed else []
     show_labels(found)
-    table = rows(found, fixed)
+    table = rows(found, fixed) + (split_rows(found) if options.split_check else [])
     report("Diagnosis", table, None)
     if options.out:
         options.out.write_text(json.dumps(plain(document(found, fixed, table)), indent=2) + "\n")

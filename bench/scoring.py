@@ -202,6 +202,15 @@ def middle(values: Iterable[float]) -> float:
     return median(known) if known else math.nan
 
 
+def plain(value: Any) -> Any:
+    """For JSON, which has no NaN and no infinity."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def by_label(found: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     """The jobs of each primary label, in causal order."""
     labels = sorted({each.truth[0] for each in found}, key=lambda label: (ORDER.get(label, len(ORDER)), label))
