@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from goodfit.core import card
 
 if TYPE_CHECKING:
     from goodfit.core.recipe import Recipe
@@ -100,6 +102,16 @@ class Diagnosis:
     treated: Treated | None = None
     baselines: Mapping[str, Estimate] = field(default_factory=dict)
     """Effects of what should do nothing: another seed, a random change."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything in plain values that `json.dumps` takes; ``docs/json.md`` describes the keys."""
+        return card.as_json(self)
+
+    def __repr__(self) -> str:
+        return card.text(self)
+
+    def _repr_html_(self) -> str:
+        return card.html(self)
 
 
 @dataclass(frozen=True)
