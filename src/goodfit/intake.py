@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sized
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,14 +81,15 @@ def load_job(source: str) -> Mapping[str, Any]:
     file = Path(path)
     if not file.is_file():
         raise NotFoundError(f"There is no file {path!r}", "Name a Python file: goodfit diagnose JOB.py.")
-    found = _function(_module(file), function, path)
-    try:
-        given = found()
-    except GoodfitError:
-        raise
-    except Exception as error:
-        line = _line_of(error, file)
-        raise DataError(f"{found.__name__}() failed: {_said(error)}", "Mend the job first.", where=line) from error
+    with _no_bytecode():
+        found = _function(_module(file), function, path)
+        try:
+            given = found()
+        except GoodfitError:
+            raise
+        except (Exception, SystemExit) as error:
+            line = _line_of(error, file)
+            raise DataError(f"{found.__name__}() failed: {_said(error)}", "Mend the job first.", where=line) from error
     if not isinstance(given, Mapping):
         raise DataError(
             f"{found.__name__}() returned {type(given).__name__}", "Return a dict of the job's parts.", where=path
@@ -101,14 +104,23 @@ def _module(file: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     folder = str(file.resolve().parent)
-    sys.path.insert(0, folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # it stays there, as for `python JOB.py`: a factory may import only when called
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"It cannot be run: {_said(error)}", "Mend it first.", where=_line_of(error, file)) from error
-    finally:
-        sys.path.remove(folder)
     return module
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Import without leaving a ``__pycache__`` beside a person's files."""
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = writes
 
 
 def _function(module: Any, name: str, path: str) -> Callable[[], Any]:
@@ -122,13 +134,11 @@ def _function(module: Any, name: str, path: str) -> Callable[[], Any]:
 
 
 def _line_of(error: BaseException, file: Path) -> str:
-    lines = (
-        [frame for frame in inspect.getinnerframes(error.__traceback__) if Path(frame.filename) == file]
-        if (error.__traceback__)
-        else []
-    )
-    number = error.lineno if isinstance(error, SyntaxError) else lines[-1].lineno if lines else None
-    return f"{file}, line {number}" if number else str(file)
+    """The last line of the file on the way to an error; a syntax error names its own file."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
+    return f"{file}, line {lines[-1]}" if lines else str(file)
 
 
 def _said(error: BaseException) -> str:
