@@ -11,10 +11,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Any
 
+import goodfit
 from bench.scoring import Outcome, outcome
-from goodfit.core.runtime import preserved_rng, threads
-from goodfit.guide.diagnosis import diagnose
-from goodfit.intake import load_job, read_job
+from goodfit.core.runtime import preserved_rng
+from goodfit.intake import load_job
 
 Job = Mapping[str, Any]
 
@@ -31,18 +31,17 @@ class Question:
     make: Callable[..., Job]
     arguments: tuple[Any, ...] = ()
     trainings: float = 16.0
-    seconds: float | None = None
 
 
 def answer(question: Question) -> Outcome:
     """The outcome; an exception is noted in it."""
     began = time.monotonic()
     try:
-        with warnings.catch_warnings(), preserved_rng(), threads(1):
+        with warnings.catch_warnings(), preserved_rng():
             warnings.simplefilter("ignore")
-            job = read_job(question.make(*question.arguments))
+            job = question.make(*question.arguments)
             began = time.monotonic()
-            found = diagnose(job, trainings=question.trainings, seconds=question.seconds)
+            found = goodfit.diagnose(**job, budget=question.trainings)
     except Exception as error:
         return failed(question, error, time.monotonic() - began)
     return replace(outcome(question.name, question.truth, found), seconds=time.monotonic() - began)
