@@ -7,6 +7,7 @@ from goodfit.causes.cause import NONE, Branch, Cause, Change, Symptom
 from goodfit.causes.facts import Facts
 from goodfit.causes.rate import swing
 from goodfit.causes.scale import either, log_ramp, ramp
+from goodfit.data.questions.leaks import SortedSplit
 
 FEW = 4
 """Rows a batch up to which it counts as tiny: its gradient is mostly one row's."""
@@ -43,6 +44,8 @@ def unshuffled(facts: Facts) -> Symptom:
     split = facts.data.sorted_split
     if split is not None and split.by == "targets":
         return Symptom(0.95, "validation rows go on where training rows end, in the order of the targets")
+    if split is not None and _continues(split):
+        return Symptom(0.6, f"validation rows go on where training rows end, in the order of column {split.by}")
     if facts.job.recipe.shuffle:
         return NONE
     order = facts.data.order
@@ -55,9 +58,15 @@ def unshuffled(facts: Facts) -> Symptom:
     return Symptom(0.2, "rows are not shuffled")
 
 
+def _continues(split: SortedSplit) -> bool:
+    """The two ranges of a column touch: they are cut from one, and not scaled differently."""
+    (low, high), (first, last) = sorted([split.train, split.validation])
+    return first - high < 0.1 * (last - low)
+
+
 def order_changes(facts: Facts) -> tuple[Change, ...]:
     split = facts.data.sorted_split
-    if split is not None and split.by == "targets":
+    if split is not None and (split.by == "targets" or _continues(split)):
         return (changes.resplit(),)
     return () if facts.job.recipe.shuffle else (changes.shuffle(),)
 

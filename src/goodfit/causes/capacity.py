@@ -16,7 +16,7 @@ def model_bias(facts: Facts) -> Symptom:
     linear = 0.8 if anatomy.hidden == 0 and not anatomy.recurrent and not anatomy.attention else 0.0
     settled = 1 - ramp(facts.still_falling, 0.02, 0.2)
     if facts.control.outcome is Outcome.DIVERGED:
-        return Symptom(0.05, "")
+        return Symptom(0.1, "the loss stopped being a number")
     score = either(narrow, linear, 0.25 * settled) * (0.5 + 0.5 * settled)
     words = "no nonlinearity" if linear else f"hidden layers from {min(units)} units" if units else "no hidden layer"
     return Symptom(max(0.15, score), f"{words}; the loss {'has settled' if settled > 0.5 else 'still falls'}")

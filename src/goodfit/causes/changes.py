@@ -105,6 +105,14 @@ def standardise_targets() -> Change:
     return Change("standardise targets", words, ("task.train", "task.validation"), apply)
 
 
+def both(first: Change, second: Change) -> Change:
+    """Two changes at once, where neither can show while the other is missing."""
+    words = f"{first.words}, and {second.words[:1].lower()}{second.words[1:]}"
+    fields = tuple(dict.fromkeys((*first.fields, *second.fields)))
+    apply: Callable[[Job], Job] = lambda job: second.apply(first.apply(job))  # noqa: E731
+    return Change(f"{first.name} + {second.name}", words, fields, apply, first.cost * second.cost)
+
+
 def suited_loss(strip: bool) -> Change:
     """The loss that fits the targets, on raw outputs: cross-entropy, binary cross-entropy or mean square."""
 
@@ -207,10 +215,7 @@ def _ignored_at_padding(rows: Rows, value: float) -> Tensor:
 
 
 def _inputs(job: Job) -> Tensor:
-    if isinstance(job.task.train, Rows):
-        inputs = job.task.train.inputs
-    else:
-        inputs = job.sample
+    inputs = job.task.train.inputs if isinstance(job.task.train, Rows) else job.sample
     if not inputs.is_floating_point():
         raise NotAskable("the inputs are tokens, not numbers")
     return inputs.float()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from goodfit.core.job import Job
 from goodfit.core.task import count_of
-from goodfit.core.trial import Trial
+from goodfit.core.trial import PartResult, Trial
 from goodfit.data.questions.drift import ClassShift, Drift
 from goodfit.data.questions.labels import Association, Collapsed, Misaligned, Noise, Recoded
 from goodfit.data.questions.leaks import Duplicates, SortedSplit, Telling
@@ -31,6 +31,7 @@ class DataFacts:
     sorted_split: SortedSplit | None = None
     noise: Noise | None = None
     association: Association | None = None
+    association_validation: Association | None = None
     misaligned: Misaligned | None = None
     recoded: Recoded | None = None
     collapsed: Collapsed | None = None
@@ -82,6 +83,8 @@ class EndFacts:
     """Distance the weights went, relative to their length at the start."""
     critical: Critical | None = None
     escape: Escape | None = None
+    test: PartResult | None = None
+    """The test part, read for one question alone: is the validation score honest?"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +126,7 @@ class Facts:
 
     @property
     def still_falling(self) -> float:
-        """Share of the training loss (above its floor) that the last fifth of the epochs, at the least two, took off."""
+        """Share of the training loss that the last fifth of the epochs took off."""
         losses = [x for x in self.control.train_losses if math.isfinite(x)]
         if len(losses) < 2:
             return 1.0 if losses else 0.0

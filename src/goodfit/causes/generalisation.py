@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from goodfit.causes.cause import NONE, Branch, Cause, Finding, Symptom
+import numpy as np
+
+from goodfit.causes import changes
+from goodfit.causes.cause import NONE, Branch, Cause, Change, Finding, Symptom
 from goodfit.causes.facts import Facts
 from goodfit.causes.labels import class_imbalance
 from goodfit.causes.scale import either, ramp
@@ -23,7 +26,7 @@ def mismatch(facts: Facts) -> Symptom:
     drift, lost = facts.data.drift, lost_skill(facts)
     if facts.data.recoded is not None:
         return Symptom(0.3, "validation labels are coded differently")
-    worse = ramp(lost.low, 0.0, 0.1)
+    worse = ramp(lost.low, 0.0, 0.1) if lost.value > 0.05 else 0.0
     apart = ramp(drift.separability.low, 0.5, 0.65) if drift is not None else 0.0
     if not worse and not (apart and facts.validation_error - facts.train_error > 0.15):
         return NONE
@@ -49,6 +52,17 @@ def mismatch_finding(facts: Facts) -> Finding | None:
     return Finding(lost.value, lost.low, lost.high, supports, symptom.sentence)
 
 
+def honest_gap(facts: Facts) -> Estimate:
+    """How much larger the error share on the test part is than on validation; the test part chooses nothing."""
+    test, validation = facts.end.test, facts.control.validation
+    if test is None:
+        return Estimate(0.0, 0.0, 0.0)
+    rows = [np.minimum(part.by_row(), 10.0) for part in (test, validation)]
+    half = 1.96 * float(np.hypot(*(each.std() / np.sqrt(len(each)) for each in rows)))
+    value = test.error - validation.error
+    return Estimate(value, value - half, value + half)
+
+
 def leak(facts: Facts) -> Symptom:
     copies, words = facts.data.duplicates, []
     shared = 0.0
@@ -62,10 +76,12 @@ def leak(facts: Facts) -> Symptom:
     for each in facts.data.telling or ():
         told = 0.95
         broken = "" if each.others is None else f", {each.others:.0%} in the test part"
-        words.append(
-            f"column {each.column} alone gives the target away ({each.alone:.0%} explained, {each.rest:.0%} by the rest{broken})"
-        )
-    score = either(0.95 * shared, told)
+        shares = f"{each.alone:.0%} explained, {each.rest:.0%} by the rest{broken}"
+        words.append(f"column {each.column} alone gives the target away ({shares})")
+    fell = honest_gap(facts)
+    if fell.low > 0.05:
+        words.append(f"the test part has an error {fell.value:.0%} of the constant's larger than validation")
+    score = either(0.95 * shared, told, 0.9 * ramp(fell.low, 0.03, 0.15))
     return Symptom(score, "; ".join(words)) if score > 0.05 else NONE
 
 
@@ -78,18 +94,26 @@ def leak_finding(facts: Facts) -> Finding | None:
         best = max(facts.data.telling, key=lambda each: each.alone - each.rest)
         gain = best.alone - best.rest
         return Finding(gain, gain, gain, True, symptom.sentence)
-    if copies is None:
-        return None
+    fell = honest_gap(facts)
+    if copies is None or max(copies.excess.low, copies.near.low) < 0.03 < fell.low:
+        return Finding(fell.value, fell.low, fell.high, fell.low > 0.08, symptom.sentence)
     found = copies.excess if copies.excess.low >= copies.near.low else copies.near
     return Finding(found.value, found.low, found.high, found.low > 0.03, symptom.sentence)
+
+
+def mixed(facts: Facts) -> tuple[Change, ...]:
+    """Held-out rows of the training distribution: both parts mixed and split again."""
+    drift = facts.data.drift
+    return (changes.resplit(),) if drift is not None and drift.found else ()
 
 
 MISMATCH = Cause(
     label="mismatch",
     branch=Branch.DATA,
     meaning="Training and validation data differ in distribution or preprocessing.",
-    prediction="A classifier tells the parts apart, and unseen training rows are predicted better than validation rows.",
+    prediction="The parts can be told apart, and unseen training rows are predicted better than validation rows.",
     symptom=mismatch,
+    changes=mixed,
     finding=mismatch_finding,
     remedy="Preprocess both parts alike; draw both from the data the network will meet.",
 )

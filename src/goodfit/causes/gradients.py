@@ -186,7 +186,7 @@ def saddle(facts: Facts) -> Symptom:
     score = either(stuck, max(symmetric, near))
     words = "all weights start at (or near) zero: a stationary point" if symmetric or near else ""
     if stuck:
-        words += f"{'; ' if words else ''}it ended at a saddle, a step along its negative direction takes {out:.0%} off the loss"
+        words += f"{'; ' if words else ''}it ended at a saddle, whose negative direction takes {out:.0%} off the loss"
     return Symptom(score, words) if score > 0.05 else NONE
 
 

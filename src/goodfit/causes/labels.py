@@ -34,9 +34,25 @@ def bad_labels(facts: Facts) -> Symptom:
             0.9, f"the training targets are (nearly) all the same: {data.collapsed.largest:.1%} are one value"
         )
     if data.collapsed is not None and data.collapsed.lost and data.sorted_split is None:
-        return Symptom(0.7, f"classes {list(data.collapsed.lost)} are in validation but not in training")
-    if data.association is not None and data.association.p > 0.05 and facts.reach > 0.9:
+        classes = data.collapsed.distinct + len(data.collapsed.lost)
+        score = 0.95 if len(data.collapsed.lost) > classes / 3 else 0.5
+        return Symptom(score, f"classes {list(data.collapsed.lost)} are in validation but not in training")
+    if data.association is not None and data.association.p > 0.02 and facts.reach > 0.9:
+        other = data.association_validation
+        if other is not None and other.p < 0.01 and other.score > 0.15:
+            return Symptom(0.95, "training inputs say nothing about their targets, validation inputs do")
         return Symptom(0.3, "the inputs say nothing about the targets")
+    return _other_rule(facts)
+
+
+def _other_rule(facts: Facts) -> Symptom:
+    """The parts look alike, and what is learnt on one is worthless on the other: the labels follow another rule."""
+    quick, drift = facts.data.quick, facts.data.drift
+    if quick is None or drift is None or drift.separability.value > 0.6:
+        return NONE
+    if facts.reach < 0.5 and facts.reach_validation > max(0.85, facts.reach + 0.5):
+        words = "the inputs of both parts look alike, but what holds for the targets of one does not hold for the other"
+        return Symptom(0.85, words)
     return NONE
 
 
@@ -80,9 +96,11 @@ def realigned(facts: Facts) -> tuple[Change, ...]:
 
 
 def label_noise(facts: Facts) -> Symptom:
-    noise = facts.data.noise
+    noise, copies = facts.data.noise, facts.data.duplicates
     if noise is None or not noise.found or facts.data.misaligned is not None:
         return NONE
+    if noise.by == "clean validation" and copies is not None and copies.found:
+        return NONE  # validation rows that training holds are no witnesses
     score = 0.95 * ramp(noise.rate.low, 0.02, 0.12)
     return Symptom(
         score, f"about {noise.rate.value:.0%} of the training labels are wrong (at least {noise.rate.low:.0%})"

@@ -40,6 +40,8 @@ def scale_changes(facts: Facts) -> tuple[Change, ...]:
     found = [changes.standardise(facts)] if inputs > 0.05 else []
     if targets > 0.05:
         found.append(changes.standardise_targets())
+    if len(found) > 1:
+        found.append(changes.both(*found))
     return tuple(found)
 
 
@@ -57,7 +59,7 @@ def batchnorm(facts: Facts) -> Symptom:
     if facts.end.gap is not None:
         train, evaluation = facts.end.gap.train, facts.end.gap.evaluation
         gap = log_ramp(evaluation / max(abs(train), 1e-3), 2.0, 10.0) if evaluation > 0 else 0.0
-        words = f"the loss on the same rows is {train:.3g} with the batch's statistics, {evaluation:.3g} with the running ones"
+        words = f"the loss of the same rows is {train:.3g} with batch statistics, {evaluation:.3g} with running ones"
     score = either(0.8 * momentum, 0.6 * tiny, untracked, 0.6 * gap)
     return Symptom(score, f"{len(norms)} batch normalisations; {words}") if score > 0.05 else NONE
 

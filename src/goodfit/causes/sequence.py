@@ -26,7 +26,12 @@ def padding_leak(facts: Facts) -> Symptom:
     if padding.counted_share > 0.05 or in_loss > 0.05:
         share = max(padding.counted_share, 0.0 if in_loss != in_loss else in_loss)
         return Symptom(0.9, f"{share:.0%} of the loss comes from padding")
-    if reach is None or not reach.largest > 0.02 or not padding.varying:
+    if not padding.varying:
+        return NONE
+    if reach is None or reach.largest != reach.largest:
+        words = f"{padding.share:.0%} of the positions are padding, and the outputs hardly depend on the row"
+        return Symptom(0.6 * log_ramp(padding.share, 0.1, 0.5), words)
+    if reach.largest < 0.02:
         return NONE
     score = 0.9 * log_ramp(reach.largest, 0.02, 0.2)
     return Symptom(score, f"more or less padding changes the outputs by {reach.largest:.0%} of their spread")

@@ -1,4 +1,4 @@
-"""The command line. Commands that only read (``--help``, ``runs``, ``show``, ``init``) do not import torch."""
+"""The command line. What only reads (``--help``, ``runs``, ``show``, ``explain``, ``init``) does not import torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from goodfit import __version__
-from goodfit.cli import doctor, init, run, show
+from goodfit.cli import doctor, explain, init, run, show
 from goodfit.cli.failures import guarded
 from goodfit.cli.options import with_run_options
 
@@ -43,6 +43,7 @@ COMMANDS = (
     with_run_options(run.demo),
     show.runs,
     show.show,
+    explain.explain,
     doctor.doctor,
     init.init,
 )

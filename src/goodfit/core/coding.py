@@ -16,8 +16,9 @@ from goodfit.core.task import ACCURACY, IGNORED, Batch, Loss, Metric, Objective,
 
 SQUARED_ERROR = Metric("R2", "share of the variance", higher_is_better=True)
 
-WORST = 1.5
-"""Largest error share: a network whose predictions explode is not a thousand times worse than useless."""
+WORST = 1.0
+"""Largest error share. A network worse than the best constant has learnt nothing, and one that is merely as bad as the
+constant is no better: without the limit, any change that keeps a diverging run finite would pass for a remedy."""
 
 LOGIT_LOSSES = (nn.BCEWithLogitsLoss, nn.SoftMarginLoss, nn.MultiLabelSoftMarginLoss, nn.HingeEmbeddingLoss)
 LOGIT_FUNCTIONS = ("binary_cross_entropy_with_logits", "soft_margin_loss", "multilabel_soft_margin_loss")

@@ -126,7 +126,7 @@ def _verdict(first: _Asked) -> tuple[str, str]:
     reach = min(facts.reach, 1.0)
     if first.round.out_of_budget and facts.train_error > SMALL:
         return "undetermined", f"Undetermined: the budget ended ({first.round.out_of_budget})."
-    if facts.train_error > max(reach + LARGE, SMALL) or facts.train_error > 0.95 > reach:
+    if facts.train_error > 0.9 or facts.train_error > max(reach + LARGE, SMALL) or facts.train_error > 0.95 > reach:
         return "undetermined", "Undetermined: the training error is large, and no change that was tried mends it."
     if facts.validation_error > facts.reach_validation + LARGE and facts.validation_error > facts.train_error + LARGE:
         return "undetermined", "Undetermined: the validation error is large, and no change that was tried mends it."

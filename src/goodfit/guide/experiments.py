@@ -173,10 +173,8 @@ def _row_spread(first: PartResult, second: PartResult) -> tuple[float, float]:
     """How far the 95 % bootstrap interval over rows reaches below and above the mean difference."""
     a, b = first.by_row(), second.by_row()
     random = np.random.default_rng(0)
-    if a.shape == b.shape:
-        means = _means(a - b, random)
-    else:  # the treatment has other rows
-        means = _means(a, random) - _means(b, random)
+    same = a.shape == b.shape  # else the treatment has other rows
+    means = _means(a - b, random) if same else _means(a, random) - _means(b, random)
     scale = max(1.0, float(np.mean(a)) / WORST)  # error shares are cut there
     low, middle, high = np.percentile(means, [2.5, 50, 97.5]) / scale
     return float(middle - low), float(high - middle)

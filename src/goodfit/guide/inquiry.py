@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from goodfit.causes import CAUSES, Branch, Cause, Change, Facts, Symptom
+from goodfit.causes import CAUSES, Branch, Cause, Change, Facts, Symptom, changes
 from goodfit.core.evidence import Evidence, Reading
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry
+from goodfit.core.run import Outcome
+from goodfit.core.runtime import preserved_rng
 from goodfit.core.statistics import Estimate
 from goodfit.core.trial import Trial
-from goodfit.guide.experiments import Effect, Laboratory, OutOfBudget
+from goodfit.guide.experiments import Effect, Laboratory, OutOfBudget, changed
 from goodfit.models.surgery import NotAskable
 
 SMALL = 0.06
@@ -31,12 +33,17 @@ PRIOR = 0.35
 """What an effect counts without any symptom; with the full symptom it counts one."""
 FAINT = 0.1
 """Symptoms below this are not worth a training."""
+PLAIN = 0.6
+"""A symptom from here on is worth further seeds where one leaves the effect undecided."""
 TIE = 0.9
 """A change that reaches this part of the largest gain did as well as the best."""
 DATA_CAUSES = frozenset({"data_leak", "bad_labels", "mismatch", "label_noise"})
+CHEAPER = ("learning_rate_too_low", "learning_rate_too_high", "too_few_epochs")
+"""Causes whose change is cheaper than another network: the guide asks them before it blames the model."""
 UNTRUSTED = frozenset({"bad_labels", "mismatch"})
 """With these, validation errors say nothing of training: gains are read on the training rows."""
 
+SLOWEST = changes.rate(0.001)
 NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
 
@@ -89,13 +96,13 @@ class Round:
 
     def run(self) -> Candidate | None:
         """The cause, or None where nothing was found."""
-        self.candidates = {
-            c.label: Candidate(c, c.symptom(self.facts)) for c in CAUSES if c.label not in self.mended
-        }
+        self.candidates = {c.label: Candidate(c, c.symptom(self.facts)) for c in CAUSES if c.label not in self.mended}
         try:
             self._ask_data()
             self._ask_training()
             self._ask_restraint()
+            self._ask_flexibility()
+            self._ask_growth()
         except OutOfBudget as error:
             self.out_of_budget = str(error)
         return self._confirmed()
@@ -123,8 +130,8 @@ class Round:
             c for c in self._ranked() if c.cause.branch is not Branch.OVERFITTING and c.cause.label not in DATA_CAUSES
         ]
         if facts.train_error <= SMALL:
-            self._leave([c for c in asked if c.cause.label != "class_imbalance"], "the training error is small")
-            asked = [c for c in asked if c.cause.label == "class_imbalance"]
+            self._leave([c for c in asked if not self._shows_in_validation(c)], "the training error is small")
+            asked = [c for c in asked if self._shows_in_validation(c)]
         for candidate in asked:
             if candidate.symptom.score < FAINT:
                 self.not_asked[candidate.cause.label] = "no symptom"
@@ -132,6 +139,11 @@ class Round:
                 self.not_asked[candidate.cause.label] = "could not outrank what was found"
             else:
                 self._try(candidate)
+
+    def _shows_in_validation(self, candidate: Candidate) -> bool:
+        """Rare classes, and a split in a sorted order, need not show in training."""
+        label = candidate.cause.label
+        return label == "class_imbalance" or (label == "unshuffled_data" and self.facts.data.sorted_split is not None)
 
     def _leave(self, candidates: Sequence[Candidate], reason: str) -> None:
         for candidate in candidates:
@@ -143,6 +155,9 @@ class Round:
         if candidate is None:
             return
         gap = self.facts.validation_error - self.facts.train_error
+        apart = self.candidates.get("mismatch")
+        if gap > 2 * SMALL and apart is not None and apart.symptom.score > FAINT and not apart.value:
+            self._try(apart)
         if gap < SMALL:
             self.not_asked["overfitting"] = "there is no gap"
         elif candidate.potential <= self._best_value():
@@ -151,6 +166,72 @@ class Round:
             self.not_asked["overfitting"] = "the validation rows are not of the training distribution"
         else:
             self._try(candidate)
+
+    def _ask_flexibility(self) -> None:
+        """Model bias only if nothing cheaper than a more flexible network helps, and the network is more flexible."""
+        bias = self.candidates.get("model_bias")
+        if bias is None or bias.effect is None or bias.change is None or bias.value < self._best_value():
+            return
+        if "model.stand_in" in bias.change.fields and not self._more_flexible(bias.change):
+            self._contradict("model_bias", "a SIMPLER network fits: the failure is one of optimisation")
+            self._blame_optimisation(bias)
+            self._weigh()
+            return
+        for label in CHEAPER:
+            if label in self.candidates and self.candidates[label].effect is None:
+                self._try(self.candidates[label])
+            cheaper = self.candidates.get(label, bias)
+            if (
+                cheaper.reading is Reading.SUPPORTS
+                and bias is not cheaper
+                and cheaper.gain.value >= TIE * bias.gain.value
+            ):
+                self._contradict("model_bias", "a change of rate or time does as well")
+                self._weigh()
+                return
+
+    def _ask_growth(self) -> None:
+        """A run that still diverges at a thousandth of the rate does so by its own growth, not by its steps."""
+        growth = self.candidates.get("exploding_gradient")
+        if growth is None or self.facts.control.outcome is not Outcome.DIVERGED:
+            return
+        slowest = self.laboratory.known.get((SLOWEST.name, self.laboratory.seeds[0]))
+        if (
+            self._best_value()
+            or slowest is None
+            or slowest.outcome is not Outcome.DIVERGED
+            or growth.symptom.score < PLAIN
+        ):
+            return
+        reason = "it diverges at a thousandth of the rate as well: not the steps, the network itself makes it grow"
+        found = replace(
+            growth, reading=Reading.SUPPORTS, reason=reason, value=growth.potential, effect=None, change=None
+        )
+        self.candidates["exploding_gradient"] = found
+
+    def _more_flexible(self, change: Change) -> bool:
+        sizes = []
+        for job in (self.job, changed(self.job, change)):
+            with preserved_rng():
+                sizes.append(sum(p.numel() for p in job.recipe.model().parameters()))
+        return sizes[1] > sizes[0]
+
+    def _contradict(self, label: str, reason: str) -> None:
+        found = replace(self.candidates[label], reading=Reading.CONTRADICTS, reason=reason, value=0.0)
+        self.candidates[label] = found
+
+    def _blame_optimisation(self, bias: Candidate) -> None:
+        """A simpler network that fits shows a failure of optimisation; the plainest symptom tells which."""
+        kinds = (Branch.OPTIMISATION, Branch.SETUP)
+        known = [c for c in self.candidates.values() if c.cause.branch in kinds and c.symptom.score >= PLAIN]
+        if not known:
+            return
+        best = max(known, key=lambda c: c.symptom.score)
+        reason = "a simpler network fits these rows, and this is the plainest symptom"
+        found = replace(
+            best, change=bias.change, effect=bias.effect, gain=bias.gain, reading=Reading.SUPPORTS, reason=reason
+        )
+        self.candidates[best.cause.label] = found
 
     # -- one cause
 
@@ -166,20 +247,28 @@ class Round:
                 self.laboratory.treat(change)
             except NotAskable as error:
                 self.not_asked[candidate.cause.label] = f"{change.words}: {error}"
-                if best.reading is Reading.INCONCLUSIVE and best.effect is None:
+                if best.effect is None:
                     best = replace(best, reading=Reading.NOT_ASKABLE, reason=str(error))
                 continue
             found = self._judged(candidate, change)
             self.inquiry.found(_told(found))
+            if found.reading is Reading.INCONCLUSIVE and candidate.symptom.score >= PLAIN and found.gain.value > 0.02:
+                found = self._again(candidate, change)
             if best.effect is None or found.gain.value > best.gain.value:
                 best = found
             self.candidates[candidate.cause.label] = best
-            if self._mended(best):
+            if self._mended(best) or not self._worth_more(found):
                 break
         if best.effect is not None:
             self.not_asked.pop(candidate.cause.label, None)
         self.candidates[candidate.cause.label] = best
         self._weigh()
+
+    def _worth_more(self, found: Candidate) -> bool:
+        """Whether a further change of the same cause deserves a training: the symptom is there, or this one helped."""
+        lost = self.facts.validation_error >= 1.0
+        strong = found.symptom.score >= 0.3 or found.cause.branch is Branch.BIAS
+        return strong or found.gain.value > 0.02 or lost
 
     def _mended(self, candidate: Candidate) -> bool:
         """The change brings all that can be brought, so a further one of the same cause is not needed."""
@@ -201,11 +290,12 @@ class Round:
     def _gain(self, cause: Cause, effect: Effect) -> Estimate:
         if cause.label == "class_imbalance":
             return effect.balanced
-        if cause.branch is Branch.OVERFITTING:
+        if cause.branch is Branch.OVERFITTING or "task.validation" in effect.change.fields:
             return effect.validation
         if self._untrusted():
             return effect.train
-        if effect.train.value <= 0 < effect.validation.value:
+        training = cause.branch in (Branch.OPTIMISATION, Branch.BIAS)
+        if training and effect.train.value <= 0 < effect.validation.value:
             return Estimate(0.0, effect.train.low, max(0.0, effect.train.high))  # restraint, not training
         return effect.validation
 
@@ -219,7 +309,9 @@ class Round:
         return max(0.0, min([min(self.facts.reach, self.facts.reach_validation), *treated]))
 
     def _untrusted(self) -> bool:
-        return any(self.candidates[label].value for label in UNTRUSTED & self.candidates.keys())
+        """The data themselves have shown that validation rows are of another kind."""
+        known = [self.candidates[label] for label in UNTRUSTED & self.candidates.keys()]
+        return any(c.value and c.effect is None for c in known)
 
     # -- ranking
 

@@ -18,6 +18,7 @@ from goodfit.core.runtime import preserved_rng, seed_everything
 from goodfit.core.task import Batch, Rows, count_of
 from goodfit.core.trial import Trial
 from goodfit.data.questions import drift, labels, leaks, quick, scales
+from goodfit.guide.trials import judge
 from goodfit.models.anatomy import anatomy
 from goodfit.probes import (
     batch_coupled,
@@ -31,6 +32,7 @@ from goodfit.probes import (
 )
 from goodfit.probes.losses import loss_shape, rightwards
 from goodfit.training.batches import batch_count
+from goodfit.training.optimizers import build_optimizer
 from goodfit.training.schedules import build_schedule
 
 Found = TypeVar("Found")
@@ -73,6 +75,7 @@ def inspect_data(job: Job, seed: int) -> tuple[DataFacts, NotRun]:
         "telling": lambda: leaks.telling_columns(x, y, objective, test, seed),
         "sorted_split": lambda: leaks.sorted_split(train, validation, objective),
         "association": lambda: labels.association(x, y, objective),
+        "association_validation": lambda: labels.association(*validation, objective),
         "misaligned": lambda: labels.misaligned(x, y, objective),
         "collapsed": lambda: labels.collapsed(y, validation[1], objective),
         "scales": lambda: scales.scales(x) if x.is_floating_point() else None,
@@ -97,7 +100,8 @@ def inspect_model(job: Job, seed: int) -> tuple[ModelFacts, NotRun]:
         model = job.recipe.model()
         optimizer = optimizer_facts(job, model)
         start = signals(model, job.task.loss, inputs, targets)
-    outputs = ask("outputs", lambda: _outputs(model, inputs), not_run)
+    outputs = _outputs(model, inputs)
+    in_loss = partial(padding_in_loss, model, job.task.loss, inputs, targets)
     return ModelFacts(
         anatomy=anatomy(model, inputs),
         start=start,
@@ -105,9 +109,7 @@ def inspect_model(job: Job, seed: int) -> tuple[ModelFacts, NotRun]:
         optimizer=optimizer,
         blind=ask("order", lambda: order_blind(model, inputs), not_run),
         padding_reach=ask("padding", lambda: padding_reach(model, inputs), not_run),
-        padding_in_loss=_number(
-            ask("padding", partial(padding_in_loss, model, job.task.loss, inputs, targets), not_run)
-        ),
+        padding_in_loss=_number(ask("padding in the loss", in_loss, not_run)),
         coupled=_number(ask("rows apart", lambda: batch_coupled(model, inputs), not_run)),
     ), not_run
 
@@ -116,6 +118,7 @@ def inspect_end(job: Job, trial: Trial, seed: int) -> tuple[EndFacts, NotRun]:
     """Ask the network that the control ended with."""
     not_run: NotRun = {}
     inputs, targets = watched(job)
+    tested = job.task.test
     with preserved_rng():
         seed_everything(trial.seed)
         model = job.recipe.model()
@@ -138,6 +141,7 @@ def inspect_end(job: Job, trial: Trial, seed: int) -> tuple[EndFacts, NotRun]:
         gap=ask("train and eval", lambda: train_eval_gap(model, loss, batches), not_run),
         critical=critical,
         escape=out,
+        test=None if tested is None else ask("test", partial(judge, model, job, tested), not_run),
     ), not_run
 
 
@@ -162,10 +166,7 @@ def watched(job: Job) -> Batch:
 
 
 def optimizer_facts(job: Job, model: nn.Module) -> OptimizerFacts:
-    if isinstance(job.recipe.optimizer, str):
-        recipe = job.recipe
-        return OptimizerFacts(recipe.optimizer, (recipe.rate or 0.0,), recipe.weight_decay, "w" in recipe.optimizer, ())
-    optimizer = job.recipe.optimizer(model.parameters())
+    optimizer = build_optimizer(job.recipe, model.parameters())
     held = {id(each) for group in optimizer.param_groups for each in group["params"]}
     groups = optimizer.param_groups
     name = type(optimizer).__name__
@@ -211,8 +212,8 @@ def _outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     return found
 
 
-def _wanted(job: Job, outputs: Tensor | None, targets: Tensor) -> Tensor | None:
-    if outputs is None or job.coding in (Coding.REAL, Coding.NUMBERED):
+def _wanted(job: Job, outputs: Tensor, targets: Tensor) -> Tensor | None:
+    if job.coding in (Coding.REAL, Coding.NUMBERED):
         return None
     if job.coding is Coding.ONE_HOT:
         return rightwards(outputs, class_numbers(targets, job.coding))

@@ -45,10 +45,10 @@ def loss_shape(loss: Loss, outputs: Tensor, targets: Tensor, direction: Tensor |
         refuses=math.isnan(base) or math.isnan(shifted),
         unbounded=larger[1] < 0 and larger[1] < 5 * larger[0],
         alignment=NAN if direction is None else alignment(loss, random, targets, direction),
-        broadcast=outputs.numel() != targets.numel()
+        broadcast=(outputs.numel() != targets.numel()
         and _real(targets)
         and not several
-        and _same_rows(outputs, targets)
+        and _same_rows(outputs, targets))
         or (
             outputs.shape != targets.shape
             and _real(targets)

@@ -45,7 +45,7 @@ def render(content: Content) -> str:
     learnt = loss_panel(content)
     scores = views.scores(content)
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             c=content,
@@ -97,15 +97,15 @@ def _plain_figure(panel: Panel) -> Any:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    made = Environment(
         loader=PackageLoader("goodfit.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "capital": words.capital,
         "plain": words.plain,
         "shorten": words.shorten,
@@ -117,8 +117,8 @@ def _environment() -> Environment:
         "place": place,
         "part_name": words.part_name,
     }
-    environment.globals |= {"light": LIGHT, "dark": DARK, "font": FONT, **_assets()}
-    return environment
+    made.globals |= {"light": LIGHT, "dark": DARK, "font": FONT, **_assets()}
+    return made
 
 
 def _assets() -> Mapping[str, object]:
