@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
@@ -42,19 +42,20 @@ def _list(as_json: bool) -> None:
         write_json({"schema": SCHEMA, "causes": [_described(each) for each in found]})
         return
     console = out()
+    widest = max(len(each.label) for each in found)
     for branch, group in groupby(found, key=lambda each: each.branch):
         console.print(line(branch, "bold"))
-        _meanings(console, list(group))
+        console.print(_meanings(group, widest))
         console.print()
     console.print(line("More on one of them: goodfit explain LABEL"))
 
 
-def _meanings(console: Console, group: list[Page]) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(width=24, no_wrap=True)
+def _meanings(group: Iterable[Page], widest: int) -> Table:
+    table = Table.grid(padding=(0, 0, 0, 2))
+    table.add_column(width=widest, no_wrap=True)
     for each in group:
-        table.add_row(f"  {each.label}", each.meaning)
-    console.print(table)
+        table.add_row(each.label, each.meaning)
+    return table
 
 
 def _rendered(found: Page) -> Markdown:

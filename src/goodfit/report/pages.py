@@ -62,9 +62,9 @@ def page(label: str) -> Page:
 def parsed(text: str, name: str = "") -> Page:
     """A page from its Markdown: title, branch, meaning, and the paragraphs that begin with a name in bold."""
     return Page(
-        label=_only(r"^# (\w+)$", text, name),
+        label=_only(r"\A# (\w+)\n", text, name),
         branch=_only(r"^Branch: ([\w -]+)$", text, name),
-        meaning=_only(r"^# \w+\n\n(.+?)\n\n", text, name),
+        meaning=_only(r"\A# \w+\n\n(.+?)\n\n", text, name),
         prediction=_only(r"^\*\*Prediction\.\*\* (.+?)(?:\n\n|\Z)", text, name),
         remedy=_only(r"^\*\*Remedy\.\*\* (.+?)(?:\n\n|\Z)", text, name),
         text=text,
