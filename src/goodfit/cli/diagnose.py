@@ -15,6 +15,7 @@ from goodfit.cli import verdicts
 from goodfit.cli.console import SCHEMA, out, write_json
 from goodfit.cli.inquiry import listener
 from goodfit.cli.options import JSON_HELP, AsJson
+from goodfit.core.card import HEALTHY, UNDETERMINED
 from goodfit.core.errors import NotFoundError, SettingsError, did_you_mean
 from goodfit.ledger import write_atomically
 
@@ -28,7 +29,9 @@ FOUND = 1
 
 Job = Annotated[
     str,
-    typer.Argument(metavar="JOB.py[:FUNCTION]", help="File with a function (job or case) that returns the job's parts."),
+    typer.Argument(
+        metavar="JOB.py[:FUNCTION]", help="File with a function (job or case) that returns the job's parts."
+    ),
 ]
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="10x|5m", help="Trainings, time, or both as 10x,5m (16x).")
@@ -106,13 +109,13 @@ def execute(job: str, budget: str | None, seeds: int | None, inquiry: Inquiry) -
 
 
 def _is_problem(document: Mapping[str, Any]) -> bool:
-    return document["cause"] not in (verdicts.HEALTHY, verdicts.UNDETERMINED)
+    return document["cause"] not in (HEALTHY, UNDETERMINED)
 
 
 def _next(document: Mapping[str, Any], budget: str | None) -> list[str]:
-    if document["cause"] == verdicts.HEALTHY:
+    if document["cause"] == HEALTHY:
         return []
-    if document["cause"] == verdicts.UNDETERMINED:
+    if document["cause"] == UNDETERMINED:
         more = "32x" if budget is None else "32x" if "x" not in budget else "64x"
         return [f"goodfit diagnose {shlex.quote(document['job'])} --budget {more}", "goodfit guide"]
     return [f"goodfit explain {document['cause']}"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +22,7 @@ STYLES = {HEALTHY: "bold green", UNDETERMINED: "bold"}
 
 
 def verdict(console: Console, document: Json) -> None:
-    """The card: cause, what was seen, the change, before and after, the next causes, consequences, cost, next command."""
+    """The card: cause, what was seen and changed, before and after, other causes, consequences, cost, next command."""
     cause = document["cause"]
     console.print(line(cause, STYLES.get(cause, "bold yellow")))
     console.print(Text(plain(document["sentence"])))
@@ -48,7 +49,8 @@ def _found(document: Json) -> Iterator[tuple[str, str]]:
     if document["further"]:
         yield "further", f"{', '.join(document['further'])} (found on the mended job)"
     for answer in document["path"]:
-        yield "path" if answer is document["path"][0] else "", f"{answer['question']}: {answer['answer']}"
+        told = f"{answer['question']}: {answer['answer']}. {answer['sentence']}"
+        yield "path" if answer is document["path"][0] else "", told
 
 
 def _ends(document: Json) -> Iterator[tuple[str, str]]:
@@ -88,11 +90,11 @@ def guide(console: Console, questions: Sequence[Json], leaves: Mapping[str, Json
     """The tree of questions, each answer with where it leads."""
     for i, question in enumerate(questions, 1):
         console.print(line(f"{i}. {question['asks']}", "bold"))
-        console.print(Text(f"   {question['judged_by']}", style="dim"))
+        console.print(_indented(f"judged by {question['judged_by']}", 3, "dim"))
         for answer, place in question["branches"].items():
             console.print(line(f"   {answer}: {_place(place, questions)}"))
             if place in leaves and leaves[place]["causes"]:
-                _labels(console, leaves[place]["causes"])
+                console.print(_indented(", ".join(leaves[place]["causes"]), 6))
         console.print()
     console.print(line("More on a cause: goodfit explain LABEL"))
 
@@ -102,11 +104,8 @@ def _place(place: str, questions: Sequence[Json]) -> str:
     return f"go to {numbers[place]}" if place in numbers else place
 
 
-def _labels(console: Console, labels: Sequence[str]) -> None:
-    table = Table.grid(padding=(0, 0, 0, 6))
-    table.add_column(overflow="fold")
-    table.add_row(Text(", ".join(labels)))
-    console.print(table)
+def _indented(text: str, columns: int, style: str = "") -> Padding:
+    return Padding(Text(plain(text), style=style), (0, 0, 0, columns), expand=False)
 
 
 def _state(errors: Json, score: float | None) -> str:

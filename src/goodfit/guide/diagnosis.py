@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 from goodfit.causes import CAUSES, Facts
 from goodfit.causes.facts import DataFacts
-from goodfit.core.evidence import Answer, Diagnosis, Treated
+from goodfit.core.evidence import Diagnosis, Treated
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
 from goodfit.core.trial import Trial
 from goodfit.guide.experiments import Allowance, Laboratory, OutOfBudget, changed
 from goodfit.guide.inquiry import SMALL, Candidate, Round, ranked
 from goodfit.guide.inspection import inspect_data, inspect_end, inspect_model
+from goodfit.guide.path import judged
+from goodfit.guide.path import path as walked
 
 MOST_ROUNDS = 4
 ROUND_COST = 3.0
@@ -100,8 +102,8 @@ def _concluded(rounds: Sequence[_Asked], allowance: Allowance) -> Diagnosis:
     first = rounds[0]
     candidates = ranked(tuple(first.round.candidates.values()))
     found = [each.cause for each in rounds if each.cause is not None]
-    path = tuple(_path(first))
     label, sentence = _verdict(first)
+    path = walked(label, judged(first.round.facts, first.round.candidates, label), LARGE)
     return Diagnosis(
         cause=label,
         sentence=sentence,
@@ -131,22 +133,6 @@ def _verdict(first: _Asked) -> tuple[str, str]:
     if facts.validation_error > facts.reach_validation + LARGE and facts.validation_error > facts.train_error + LARGE:
         return "undetermined", "Undetermined: the validation error is large, and no change that was tried mends it."
     return "healthy", "The network fits, and no change that was tried mends anything that matters."
-
-
-def _path(first: _Asked) -> list[Answer]:
-    facts = first.round.facts
-    numbers = {
-        "training error": facts.train_error,
-        "validation error": facts.validation_error,
-        "reachable": facts.reach,
-    }
-    cause = first.cause.cause if first.cause is not None else None
-    branch = cause.branch.value if cause else "none"
-    sound = "no" if branch in ("set-up", "data") else "yes"
-    answers = [Answer("sound", sound, "Questions to the set-up and the data.", {})]
-    large = facts.train_error > SMALL and (cause is None or branch in ("set-up", "optimisation", "model bias"))
-    answers.append(Answer("training loss", "large" if large else "small", "", numbers))
-    return answers
 
 
 def _consequences(rounds: Sequence[_Asked]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from goodfit.core.run import Outcome, Run
 from goodfit.core.score import Scorecard
 from goodfit.core.statistics import Estimate, UnitScores, difference, estimate, unpaired_difference
 from goodfit.core.task import Part, Task
-from goodfit.guide.tree import LEAVES, TREE
+from goodfit.guide.tree import BRANCHES, LEAVES, TRAINING, VALIDATION, question
 
 GAP_SHARE = 0.1
 """A gap between training and validation counts from a tenth of the reference's error on.
@@ -34,7 +34,7 @@ def diagnose_scores(task: Task, run: Run, card: Scorecard, baselines: Mapping[st
     """Walk the two top questions for one run; needs the scores of the training and validation parts."""
     if run.outcome is Outcome.DIVERGED:
         sentence = f"The training loss stopped being a finite number after {run.updates:,} updates."
-        return Diagnosis(None, sentence, (Answer(TREE[0].name, "large", sentence),))
+        return Diagnosis(None, sentence, (Answer(TRAINING, "large", sentence),))
     first = training_loss_large(task, card, baselines)
     if first.answer != "small":
         return _conclude((first,))
@@ -49,24 +49,24 @@ def training_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, Sco
     train = relative_error(task, card, reference, "train")
     numbers = {"relative training error": train.value, "low": train.low, "high": train.high}
     if isnan(train.high):
-        return Answer(TREE[0].name, "undetermined", "There are too few rows to tell.", numbers)
+        return Answer(TRAINING, "undetermined", "There are too few rows to tell.", numbers)
     if train.high >= 1:
         sentence = (
             f"On the training rows the network is not better than '{name}' ({_against(card, reference, 'train')})."
         )
-        return Answer(TREE[0].name, "large", sentence, numbers)
+        return Answer(TRAINING, "large", sentence, numbers)
     for other, baseline in baselines.items():
         if all(_better(task, baseline, card, reference, part) for part in ("train", "validation")):
             sentence = (
                 f"'{other}' fits the training rows better ({_against(card, baseline, 'train')}), "
                 f"and the validation rows too ({_against(card, baseline, 'validation')})."
             )
-            return Answer(TREE[0].name, "large", sentence, numbers)
+            return Answer(TRAINING, "large", sentence, numbers)
     sentence = (
         f"The network's training error is {train.value:.0%} of that of '{name}', "
         "and no simple model does better on training and validation rows alike."
     )
-    return Answer(TREE[0].name, "small", sentence, numbers)
+    return Answer(TRAINING, "small", sentence, numbers)
 
 
 def validation_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, Scorecard]) -> Answer:
@@ -87,18 +87,18 @@ def validation_loss_large(task: Task, card: Scorecard, baselines: Mapping[str, S
     for other, baseline in baselines.items():
         if _better(task, baseline, card, reference, "validation"):
             sentence = f"'{other}' is better on the validation rows ({_against(card, baseline, 'validation')})."
-            return Answer(TREE[1].name, "large", sentence, numbers)
+            return Answer(VALIDATION, "large", sentence, numbers)
     shares = (
         f"The network's error is {validation.value:.0%} of that of '{name}' on the validation rows, "
         f"{train.value:.0%} on the training rows"
     )
     if isnan(gap.low):
-        return Answer(TREE[1].name, "undetermined", "There are too few rows to tell.", numbers)
+        return Answer(VALIDATION, "undetermined", "There are too few rows to tell.", numbers)
     if gap.low > 0 and gap.value > GAP_SHARE:
-        return Answer(TREE[1].name, "large", f"{shares}.", numbers)
+        return Answer(VALIDATION, "large", f"{shares}.", numbers)
     what = "a small gap" if gap.low > 0 else "no gap beyond the interval"
     sentence = f"{shares}: {what}.{_a_little_better(task, card, baselines)}"
-    return Answer(TREE[1].name, "small", sentence, numbers)
+    return Answer(VALIDATION, "small", sentence, numbers)
 
 
 def relative_error(task: Task, card: Scorecard, reference: Scorecard, part: Part) -> Estimate:
@@ -113,8 +113,8 @@ def _conclude(path: tuple[Answer, ...]) -> Diagnosis:
     last = path[-1]
     if last.answer == "undetermined":
         return Diagnosis("undetermined", f"Undetermined. {last.sentence}", path)
-    question = next(each for each in TREE if each.name == last.question)
-    return Diagnosis(None, f"{LEAVES[question.branches[last.answer]]} {last.sentence}", path)
+    reached = question(last.question).branches[last.answer]
+    return Diagnosis(None, f"{({**LEAVES, **BRANCHES})[reached]} {last.sentence}", path)
 
 
 def _reference(task: Task, baselines: Mapping[str, Scorecard]) -> tuple[str, Scorecard]:
