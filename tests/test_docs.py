@@ -15,6 +15,9 @@ from goodfit.core.configuration import FIELDS, from_yaml, merge, wanted
 from goodfit.data.demos import DEMOS
 from goodfit.ledger import Ledger
 from tests.cli.made import DOCUMENT, HISTORIES
+from tests.core.test_card import FOUND
+
+DIAGNOSIS = FOUND.to_json()
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -73,6 +76,11 @@ def test_the_example_of_settings_is_one() -> None:
 )
 def test_every_key_of_the_document_is_described(key: str) -> None:
     assert f"`{key}`" in page("json") or f'"{key}"' in page("json")
+
+
+@pytest.mark.parametrize("key", [*DIAGNOSIS, *DIAGNOSIS["ranked"][0], *DIAGNOSIS["treated"], *DIAGNOSIS["cost"]])
+def test_every_key_of_a_diagnosis_is_described(key: str) -> None:
+    assert f"`{key}`" in page("json").split("## A diagnosis")[1].split("\n## ")[0]
 
 
 @pytest.mark.parametrize("key", [*HISTORIES, *HISTORIES["cells"][0]])

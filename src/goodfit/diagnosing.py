@@ -27,7 +27,7 @@ from goodfit.core.progress import Inquiry, Unheard
 from goodfit.core.runtime import cores, preserved_rng, threads
 from goodfit.guide import diagnosis as guide
 from goodfit.guide.experiments import OutOfBudget
-from goodfit.intake import OPTIONAL, REQUIRED, read_job
+from goodfit.intake import OPTIONAL, REQUIRED, as_typed, read_job
 
 TRAININGS = 16.0
 """Trainings a diagnosis may take where nothing is said."""
@@ -218,7 +218,7 @@ def _blamed(kind: type[GoodfitError], what: str) -> Iterator[None]:
         if frames and Path(frames[-1].filename).is_relative_to(OURS):
             raise
         theirs = [frame for frame in frames if not _is_library(frame.filename)]
-        where = f"{theirs[-1].filename}, line {theirs[-1].lineno}" if theirs else ""
+        where = f"{as_typed(theirs[-1].filename)}, line {theirs[-1].lineno}" if theirs else ""
         lines = str(error).strip().splitlines()
         said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
         raise kind(f"{what}: {said}", "Mend the job first.", where=where) from error

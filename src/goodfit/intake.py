@@ -136,9 +136,16 @@ def _function(module: Any, name: str, path: str) -> Callable[[], Any]:
 def _line_of(error: BaseException, file: Path) -> str:
     """The last line of the file on the way to an error; a syntax error names its own file."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}, line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
+        return f"{as_typed(error.filename)}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).absolute() == file.absolute()]
     return f"{file}, line {lines[-1]}" if lines else str(file)
+
+
+def as_typed(file: str) -> str:
+    """A path as a person would type it: from the current directory where it is below."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
 def _said(error: BaseException) -> str:

@@ -115,7 +115,9 @@ def constant_error(targets: Tensor, coding: Coding) -> float:
         ones = truth.double().mean(dim=0)
         return float(torch.minimum(ones, 1 - ones).mean())
     counted = truth[truth != IGNORED]
-    return 1 - float(counted.bincount().max()) / len(counted) if len(counted) else float("nan")
+    if not len(counted):
+        return float("nan")
+    return 1 - float(counted.unique(return_counts=True)[1].max()) / len(counted)
 
 
 def _units(sums: Tensor, weights: Tensor) -> UnitScores:
