@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from goodfit.causes import CAUSES, Facts
+from goodfit.causes import Facts
 from goodfit.causes.facts import DataFacts
 from goodfit.core.evidence import Diagnosis, Treated
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
+from goodfit.core.run import Outcome
 from goodfit.core.trial import Trial
-from goodfit.guide.experiments import Allowance, Laboratory, OutOfBudget, changed
-from goodfit.guide.inquiry import SMALL, Candidate, Round, ranked
+from goodfit.guide.candidate import LARGE, SMALL, Candidate, ranked
+from goodfit.guide.experiments import Allowance, Laboratory, OutOfBudget, changed, rows_of, shortened
+from goodfit.guide.inquiry import Round
 from goodfit.guide.inspection import inspect_data, inspect_end, inspect_model
 from goodfit.guide.path import judged
 from goodfit.guide.path import path as walked
 
 MOST_ROUNDS = 4
+AMPLE = 10.0
+"""Trainings from which causes are tried at full length; below, short runs of a share of the rows come first."""
+KEPT = 2.0
+TRIED = 8.0
+"""With fewer trainings, so many are kept for control and confirmation, and the rest is cut into so many short runs."""
+SHORTEST = 0.02
 ROUND_COST = 3.0
 """Trainings that a further round needs at the least."""
-LARGE = 0.15
-"""A validation error so far above what a simple model reaches is unexplained, not healthy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +78,19 @@ def _round(
     inquiry.found(
         f"error {facts.train_error:.0%} of the constant's in training, {facts.validation_error:.0%} in validation"
     )
-    asked = Round(job, facts, laboratory, inquiry, mended)
+    asked = Round.of(facts, laboratory, _screen(laboratory), inquiry, mended)
     cause = asked.run()
     return _Asked(asked, cause, tuple(laboratory.controls()))
+
+
+def _screen(laboratory: Laboratory) -> Laboratory:
+    """Where causes are tried first."""
+    allowance = laboratory.allowance
+    if allowance.trainings >= AMPLE:
+        return laboratory
+    share = max(SHORTEST, (allowance.trainings - KEPT) / TRIED)
+    short = shortened(laboratory.job, share)
+    return Laboratory(short, laboratory.seeds, allowance, rows=rows_of(laboratory.job))
 
 
 def _further(rounds: list[_Asked], seeds: Sequence[int], allowance: Allowance, inquiry: Inquiry) -> _Asked | None:
@@ -111,9 +127,10 @@ def _concluded(rounds: Sequence[_Asked], allowance: Allowance) -> Diagnosis:
         ranked=tuple(each.evidence() for each in candidates),
         not_asked={**first.round.not_asked, **first.round.facts.not_run},
         consequences=_consequences(rounds),
-        further=tuple(each.cause.label for each in found[1:]),
+        further=tuple(dict.fromkeys([*(c.partner for c in found if c.partner), *(c.cause.label for c in found[1:])])),
         cost=allowance.cost,
         treated=_treated(rounds),
+        baselines=dict(first.round.baselines),
     )
 
 
@@ -125,6 +142,8 @@ def _verdict(first: _Asked) -> tuple[str, str]:
             cause.label,
             f"{cause.meaning} {first.cause.symptom.sentence[:1].upper()}{first.cause.symptom.sentence[1:]}.",
         )
+    if facts.control.outcome is Outcome.OUT_OF_TIME:
+        return "undetermined", "Undetermined: the budget ended before one training did."
     reach = min(facts.reach, 1.0)
     if first.round.out_of_budget and facts.train_error > SMALL:
         return "undetermined", f"Undetermined: the budget ended ({first.round.out_of_budget})."
@@ -178,6 +197,3 @@ def _treated(rounds: Sequence[_Asked]) -> Treated | None:
         score_before=mean([t.validation.score for t in before]),
         score_after=mean([t.validation.score for t in after]),
     )
-
-
-KNOWN = tuple(cause.label for cause in CAUSES)

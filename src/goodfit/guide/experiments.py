@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.utils.data import Dataset, Subset
 
 from goodfit.causes.cause import Change
 from goodfit.core.coding import WORST
@@ -16,7 +18,7 @@ from goodfit.core.errors import GoodfitError
 from goodfit.core.evidence import Cost
 from goodfit.core.job import Job
 from goodfit.core.statistics import Estimate
-from goodfit.core.task import count_of
+from goodfit.core.task import Batch, Rows, count_of
 from goodfit.core.trial import PartResult, Trial
 from goodfit.guide.trials import run_trial
 from goodfit.models.surgery import NotAskable
@@ -28,6 +30,8 @@ a standard deviation from two runs alone would often be near zero by chance."""
 Z = 1.96
 RESAMPLES = 400
 MOST_ROWS = 2_000
+TELLING = 1_000
+"""Validation rows that judge a short run: a difference of 5 points in accuracy is three standard errors."""
 
 
 class OutOfBudget(Exception):
@@ -76,6 +80,8 @@ class Effect:
     train: Estimate
     validation: Estimate
     balanced: Estimate
+    before: tuple[float, float]
+    """Mean error shares of the controls: training, validation."""
     trials: tuple[Trial, ...]
 
 
@@ -133,6 +139,20 @@ class Laboratory:
         return found
 
 
+def shortened(job: Job, share: float) -> Job:
+    """The job on a random ``share`` of its training rows, in their order, and at most `TELLING` validation rows."""
+    wanted = max(2 * job.recipe.batch_size, round(share * count_of(job.task.train)))
+    return job.with_task(train=_some(job.task.train, wanted, 0), validation=_some(job.task.validation, TELLING, 1))
+
+
+def _some(rows: Dataset[Batch], wanted: int, seed: int) -> Dataset[Batch]:
+    order = torch.randperm(count_of(rows), generator=torch.Generator().manual_seed(seed))
+    index = order[:wanted].sort().values
+    if not isinstance(rows, Rows):
+        return Subset(rows, index.tolist())
+    return Rows(*rows.batch(index), None if rows.lengths is None else rows.lengths[index])
+
+
 def rows_of(job: Job) -> float:
     """Rows that one training passes forward and back."""
     batches = math.ceil(count_of(job.task.train) / job.recipe.batch_size)
@@ -158,7 +178,9 @@ def effect(change: Change, pairs: Sequence[tuple[Trial, Trial]], controls: Seque
     value = float(np.mean([a.validation.balanced - b.validation.balanced for a, b in pairs]))
     spread = _spread([c.validation.balanced for c in controls]) * math.sqrt(2 / len(pairs))
     half = math.hypot(Z * spread, (validation.high - validation.low) / 4)
-    return Effect(change, train, validation, Estimate(value, value - half, value + half), tuple(b for _, b in pairs))
+    balanced = Estimate(value, value - half, value + half)
+    before = float(np.mean([a.train.error for a, _ in pairs])), float(np.mean([a.validation.error for a, _ in pairs]))
+    return Effect(change, train, validation, balanced, before, tuple(b for _, b in pairs))
 
 
 def _difference(pairs: Sequence[tuple[PartResult, PartResult]], controls: Sequence[PartResult]) -> Estimate:

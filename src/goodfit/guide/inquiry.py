@@ -6,78 +6,36 @@ symptoms, and no cause is tried that could not outrank the best one found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
-from goodfit.causes import CAUSES, Branch, Cause, Change, Facts, Symptom, changes
-from goodfit.core.evidence import Evidence, Reading
+import numpy as np
+
+from goodfit.causes import CAUSES, Branch, Change, Facts, changes
+from goodfit.core.evidence import Reading
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry
 from goodfit.core.run import Outcome
 from goodfit.core.runtime import preserved_rng
 from goodfit.core.statistics import Estimate
-from goodfit.core.trial import Trial
-from goodfit.guide.experiments import Effect, Laboratory, OutOfBudget, changed
+from goodfit.guide.candidate import (
+    CHEAPER,
+    DATA_CAUSES,
+    FAINT,
+    HINT,
+    LARGE,
+    PLAIN,
+    SMALL,
+    TIE,
+    Candidate,
+    told,
+)
+from goodfit.guide.experiments import Laboratory, OutOfBudget, changed
+from goodfit.guide.judge import Judge
 from goodfit.models.surgery import NotAskable
 
-SMALL = 0.06
-"""A training error below this share of the constant's leaves nothing to be mended in training."""
-MATTERS = 0.05
-DOUBTFUL = 0.05
-"""A change matters if it takes `MATTERS` of the constant's error off the validation rows, and up to `DOUBTFUL` more
-where the cause shows no symptom: on healthy runs small gains always exist (bench/false_alarms.py measures how
-often the rule is wrong)."""
-SHARE = 0.2
-"""It must also close this part of the distance to what is known to be reachable."""
-PRIOR = 0.35
-"""What an effect counts without any symptom; with the full symptom it counts one."""
-FAINT = 0.1
-"""Symptoms below this are not worth a training."""
-PLAIN = 0.6
-"""A symptom from here on is worth further seeds where one leaves the effect undecided."""
-TIE = 0.9
-"""A change that reaches this part of the largest gain did as well as the best."""
-DATA_CAUSES = frozenset({"data_leak", "bad_labels", "mismatch", "label_noise"})
-CHEAPER = ("learning_rate_too_low", "learning_rate_too_high", "too_few_epochs")
-"""Causes whose change is cheaper than another network: the guide asks them before it blames the model."""
-UNTRUSTED = frozenset({"bad_labels", "mismatch"})
-"""With these, validation errors say nothing of training: gains are read on the training rows."""
-
 SLOWEST = changes.rate(0.001)
-NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A cause in one round, with what is known of it so far."""
-
-    cause: Cause
-    symptom: Symptom
-    change: Change | None = None
-    effect: Effect | None = None
-    gain: Estimate = NOTHING
-    value: float = 0.0
-    reading: Reading = Reading.INCONCLUSIVE
-    reason: str = ""
-
-    @property
-    def potential(self) -> float:
-        return PRIOR + (1 - PRIOR) * self.symptom.score
-
-    def evidence(self) -> Evidence:
-        return Evidence(
-            cause=self.cause.label,
-            prediction=self.cause.prediction,
-            runs=tuple(f"{t.change}, seed {t.seed}" for t in self.effect.trials) if self.effect else (),
-            effect=self.gain,
-            reading=self.reading,
-            reason=self.reason,
-            symptom=round(self.symptom.score, 3),
-            seen=self.symptom.sentence,
-            change=self.change.words if self.change else "",
-            fields=self.change.fields if self.change else (),
-            value=round(self.value, 4),
-        )
 
 
 @dataclass
@@ -87,25 +45,42 @@ class Round:
     job: Job
     facts: Facts
     laboratory: Laboratory
+    """Where verdicts are confirmed: trainings of full length."""
+    screen: Laboratory
+    """Where causes are tried first: the same one, or one of short runs where the budget is small."""
     inquiry: Inquiry
-    mended: frozenset[str] = frozenset()
-    """Causes found in earlier rounds, which are not asked again."""
-    candidates: dict[str, Candidate] = field(default_factory=dict)
+    judge: Judge
     not_asked: dict[str, str] = field(default_factory=dict)
     out_of_budget: str = ""
+    baselines: dict[str, Estimate] = field(default_factory=dict)
+    """Effects of what should do nothing: another seed, a random change."""
+
+    @classmethod
+    def of(cls, facts: Facts, laboratory: Laboratory, screen: Laboratory, inquiry: Inquiry, mended: Set[str]) -> Round:
+        """A round about ``facts``, without the causes ``mended`` in earlier rounds."""
+        known = {c.label: Candidate(c, c.symptom(facts)) for c in CAUSES if c.label not in mended}
+        return cls(facts.job, facts, laboratory, screen, inquiry, Judge(facts, known))
+
+    @property
+    def candidates(self) -> Mapping[str, Candidate]:
+        """Every cause of the round by its label."""
+        return self.candidates
 
     def run(self) -> Candidate | None:
         """The cause, or None where nothing was found."""
-        self.candidates = {c.label: Candidate(c, c.symptom(self.facts)) for c in CAUSES if c.label not in self.mended}
         try:
             self._ask_data()
             self._ask_training()
             self._ask_restraint()
             self._ask_flexibility()
             self._ask_growth()
+            self._ask_pairs()
         except OutOfBudget as error:
             self.out_of_budget = str(error)
-        return self._confirmed()
+        best = self._confirmed()
+        while best is not None and best.effect is not None and not self._beats_chance(best):
+            best = self._confirmed()
+        return best
 
     # -- the three kinds of questions
 
@@ -121,13 +96,15 @@ class Round:
         reading = Reading.SUPPORTS if finding.supports else Reading.INCONCLUSIVE
         value = candidate.potential * candidate.symptom.score if finding.supports else 0.0
         gain = Estimate(finding.effect, finding.low, finding.high)
-        self.candidates[label] = replace(candidate, gain=gain, value=value, reading=reading, reason=finding.sentence)
+        self.judge.put(replace(candidate, gain=gain, value=value, reading=reading, reason=finding.sentence))
 
     def _ask_training(self) -> None:
         """Causes that a change of training shows, the strongest symptom first."""
         facts = self.facts
         asked = [
-            c for c in self._ranked() if c.cause.branch is not Branch.OVERFITTING and c.cause.label not in DATA_CAUSES
+            c
+            for c in self.judge.ranked()
+            if c.cause.branch is not Branch.OVERFITTING and c.cause.label not in DATA_CAUSES
         ]
         if facts.train_error <= SMALL:
             self._leave([c for c in asked if not self._shows_in_validation(c)], "the training error is small")
@@ -135,7 +112,7 @@ class Round:
         for candidate in asked:
             if candidate.symptom.score < FAINT:
                 self.not_asked[candidate.cause.label] = "no symptom"
-            elif candidate.potential <= self._best_value() + 1e-9:
+            elif candidate.potential <= self.judge.best_value() + 1e-9:
                 self.not_asked[candidate.cause.label] = "could not outrank what was found"
             else:
                 self._try(candidate)
@@ -160,9 +137,9 @@ class Round:
             self._try(apart)
         if gap < SMALL:
             self.not_asked["overfitting"] = "there is no gap"
-        elif candidate.potential <= self._best_value():
+        elif candidate.potential <= self.judge.best_value():
             self.not_asked["overfitting"] = "could not outrank what was found"
-        elif self._untrusted():
+        elif self.judge.untrusted():
             self.not_asked["overfitting"] = "the validation rows are not of the training distribution"
         else:
             self._try(candidate)
@@ -170,12 +147,12 @@ class Round:
     def _ask_flexibility(self) -> None:
         """Model bias only if nothing cheaper than a more flexible network helps, and the network is more flexible."""
         bias = self.candidates.get("model_bias")
-        if bias is None or bias.effect is None or bias.change is None or bias.value < self._best_value():
+        if bias is None or bias.effect is None or bias.change is None or bias.value < self.judge.best_value():
             return
         if "model.stand_in" in bias.change.fields and not self._more_flexible(bias.change):
-            self._contradict("model_bias", "a SIMPLER network fits: the failure is one of optimisation")
+            self.judge.contradict("model_bias", "a SIMPLER network fits: the failure is one of optimisation")
             self._blame_optimisation(bias)
-            self._weigh()
+            self.judge.weigh()
             return
         for label in CHEAPER:
             if label in self.candidates and self.candidates[label].effect is None:
@@ -186,8 +163,8 @@ class Round:
                 and bias is not cheaper
                 and cheaper.gain.value >= TIE * bias.gain.value
             ):
-                self._contradict("model_bias", "a change of rate or time does as well")
-                self._weigh()
+                self.judge.contradict("model_bias", "a change of rate or time does as well")
+                self.judge.weigh()
                 return
 
     def _ask_growth(self) -> None:
@@ -197,7 +174,7 @@ class Round:
             return
         slowest = self.laboratory.known.get((SLOWEST.name, self.laboratory.seeds[0]))
         if (
-            self._best_value()
+            self.judge.best_value()
             or slowest is None
             or slowest.outcome is not Outcome.DIVERGED
             or growth.symptom.score < PLAIN
@@ -207,7 +184,31 @@ class Round:
         found = replace(
             growth, reading=Reading.SUPPORTS, reason=reason, value=growth.potential, effect=None, change=None
         )
-        self.candidates["exploding_gradient"] = found
+        self.judge.put(found)
+
+    def _ask_pairs(self) -> None:
+        """Faults that hide each other: where no single change helps, the pairs that the plainest symptoms name."""
+        lost = self.facts.train_error > max(SMALL, min(self.facts.reach, 1.0) + LARGE)
+        if self.judge.best_value() or not lost:
+            return
+        named = [c for c in self.judge.ranked() if c.change is not None and c.effect is not None]
+        plain = [c for c in named if c.symptom.score >= HINT and c.cause.branch is not Branch.OVERFITTING][:3]
+        for first, second in combinations(plain, 2):
+            if first.change is None or second.change is None or set(first.change.fields) & set(second.change.fields):
+                continue
+            change = changes.both(first.change, second.change)
+            self.inquiry.asking(f"{first.cause.label} and {second.cause.label}: {change.words}")
+            try:
+                self.screen.treat(change)
+            except NotAskable as error:
+                self.not_asked[f"{first.cause.label} and {second.cause.label}"] = str(error)
+                continue
+            found = self.judge.judged(first, change, self.screen)
+            self.inquiry.found(told(found))
+            if found.reading is Reading.SUPPORTS:
+                self.judge.put(replace(found, partner=second.cause.label))
+                self.judge.weigh()
+                return
 
     def _more_flexible(self, change: Change) -> bool:
         sizes = []
@@ -215,10 +216,6 @@ class Round:
             with preserved_rng():
                 sizes.append(sum(p.numel() for p in job.recipe.model().parameters()))
         return sizes[1] > sizes[0]
-
-    def _contradict(self, label: str, reason: str) -> None:
-        found = replace(self.candidates[label], reading=Reading.CONTRADICTS, reason=reason, value=0.0)
-        self.candidates[label] = found
 
     def _blame_optimisation(self, bias: Candidate) -> None:
         """A simpler network that fits shows a failure of optimisation; the plainest symptom tells which."""
@@ -231,7 +228,7 @@ class Round:
         found = replace(
             best, change=bias.change, effect=bias.effect, gain=bias.gain, reading=Reading.SUPPORTS, reason=reason
         )
-        self.candidates[best.cause.label] = found
+        self.judge.put(found)
 
     # -- one cause
 
@@ -244,91 +241,26 @@ class Round:
         for change in possible:
             self.inquiry.asking(f"{candidate.cause.label}: {change.words}")
             try:
-                self.laboratory.treat(change)
+                self.screen.control()
+                self.screen.treat(change)
             except NotAskable as error:
                 self.not_asked[candidate.cause.label] = f"{change.words}: {error}"
                 if best.effect is None:
                     best = replace(best, reading=Reading.NOT_ASKABLE, reason=str(error))
                 continue
-            found = self._judged(candidate, change)
-            self.inquiry.found(_told(found))
+            found = self.judge.judged(candidate, change, self.screen)
+            self.inquiry.found(told(found))
             if found.reading is Reading.INCONCLUSIVE and candidate.symptom.score >= PLAIN and found.gain.value > 0.02:
                 found = self._again(candidate, change)
             if best.effect is None or found.gain.value > best.gain.value:
                 best = found
-            self.candidates[candidate.cause.label] = best
-            if self._mended(best) or not self._worth_more(found):
+            self.judge.put(best)
+            if self.judge.mended(best) or not self.judge.worth_more(found):
                 break
         if best.effect is not None:
             self.not_asked.pop(candidate.cause.label, None)
-        self.candidates[candidate.cause.label] = best
-        self._weigh()
-
-    def _worth_more(self, found: Candidate) -> bool:
-        """Whether a further change of the same cause deserves a training: the symptom is there, or this one helped."""
-        lost = self.facts.validation_error >= 1.0
-        strong = found.symptom.score >= 0.3 or found.cause.branch is Branch.BIAS
-        return strong or found.gain.value > 0.02 or lost
-
-    def _mended(self, candidate: Candidate) -> bool:
-        """The change brings all that can be brought, so a further one of the same cause is not needed."""
-        error = self.facts.train_error if self._untrusted() else self.facts.validation_error
-        return candidate.reading is Reading.SUPPORTS and candidate.gain.value >= 0.8 * (error - self._floor())
-
-    def _judged(self, candidate: Candidate, change: Change) -> Candidate:
-        effect = self.laboratory.effect(change)
-        gain = self._gain(candidate.cause, effect)
-        needed = MATTERS + DOUBTFUL * (1 - candidate.symptom.score)
-        if gain.value > needed and gain.low > 0 and self._closes(gain.value):
-            reading, reason = Reading.SUPPORTS, ""
-        elif gain.high < needed:
-            reading, reason = Reading.CONTRADICTS, "the change does not mend the job"
-        else:
-            reading, reason = Reading.INCONCLUSIVE, "the effect is not beyond what seeds and rows may do"
-        return replace(candidate, change=change, effect=effect, gain=gain, reading=reading, reason=reason)
-
-    def _gain(self, cause: Cause, effect: Effect) -> Estimate:
-        if cause.label == "class_imbalance":
-            return effect.balanced
-        if cause.branch is Branch.OVERFITTING or "task.validation" in effect.change.fields:
-            return effect.validation
-        if self._untrusted():
-            return effect.train
-        training = cause.branch in (Branch.OPTIMISATION, Branch.BIAS)
-        if training and effect.train.value <= 0 < effect.validation.value:
-            return Estimate(0.0, effect.train.low, max(0.0, effect.train.high))  # restraint, not training
-        return effect.validation
-
-    def _closes(self, gain: float) -> bool:
-        error = self.facts.train_error if self._untrusted() else self.facts.validation_error
-        return gain >= SHARE * max(0.0, error - self._floor())
-
-    def _floor(self) -> float:
-        """The smallest error known to be reachable: a simple model's, or that of a treated run."""
-        treated = [c.effect.trials[0].validation.error for c in self.candidates.values() if c.effect is not None]
-        return max(0.0, min([min(self.facts.reach, self.facts.reach_validation), *treated]))
-
-    def _untrusted(self) -> bool:
-        """The data themselves have shown that validation rows are of another kind."""
-        known = [self.candidates[label] for label in UNTRUSTED & self.candidates.keys()]
-        return any(c.value and c.effect is None for c in known)
-
-    # -- ranking
-
-    def _weigh(self) -> None:
-        """Value of each supported cause: its part of the largest gain, weighted by its symptom."""
-        supported = [c for c in self.candidates.values() if c.reading is Reading.SUPPORTS and c.effect is not None]
-        largest = max((c.gain.value for c in supported), default=0.0)
-        for c in supported:
-            part = min(1.0, c.gain.value / (TIE * largest))
-            self.candidates[c.cause.label] = replace(c, value=c.potential * part)
-
-    def _ranked(self) -> list[Candidate]:
-        """By symptom; equal ones in causal order."""
-        return sorted(self.candidates.values(), key=lambda c: -c.symptom.score)
-
-    def _best_value(self) -> float:
-        return max(c.value for c in self.candidates.values())
+        self.judge.put(best)
+        self.judge.weigh()
 
     def _confirmed(self) -> Candidate | None:
         """The best cause whose effect stands with a second (and, while undecided, a third) seed."""
@@ -336,41 +268,77 @@ class Round:
             best = max(self.candidates.values(), key=lambda c: c.value)
             if best.value <= 0:
                 return None
-            if best.effect is None or best.change is None or len(best.effect.trials) > 1:
+            if best.effect is None or best.change is None or best.confirmed:
                 return best
             try:
                 again = self._again(best, best.change)
             except (OutOfBudget, NotAskable) as error:
                 self.out_of_budget = str(error)
                 return best
-            self.candidates[best.cause.label] = again
-            self._weigh()
-            if again.reading is Reading.SUPPORTS and self.candidates[best.cause.label].value >= self._best_value():
-                return self.candidates[best.cause.label]
+            self.judge.put(again)
+            self.judge.weigh()
+            confirmed = self.candidates[best.cause.label]
+            if again.reading is Reading.SUPPORTS and confirmed.value >= self.judge.best_value():
+                if self.judge.stands_out(confirmed):
+                    return confirmed
+                reason = f"one of {self.judge.tried()} changes does as much by chance (Holm)"
+                found = replace(confirmed, reading=Reading.INCONCLUSIVE, reason=reason, value=0.0)
+                self.judge.put(found)
 
     def _again(self, candidate: Candidate, change: Change) -> Candidate:
+        """With further seeds while undecided; after short runs, with runs of full length."""
         found = candidate
-        for index in range(1, len(self.laboratory.seeds)):
-            self.inquiry.asking(f"{candidate.cause.label}: {change.words} (seed {self.laboratory.seeds[index]})")
+        for index in range(0 if self.screen is not self.laboratory else 1, len(self.laboratory.seeds)):
+            seed = self.laboratory.seeds[index]
+            self.inquiry.asking(f"{candidate.cause.label}: {change.words} (full length, seed {seed})")
             self.laboratory.control(index)
             self.laboratory.treat(change, index)
-            found = replace(self._judged(candidate, change), value=0.0)
-            self.inquiry.found(_told(found))
+            found = replace(self.judge.judged(candidate, change, self.laboratory), value=0.0, confirmed=True)
+            self.inquiry.found(told(found))
             if found.reading is not Reading.INCONCLUSIVE:
                 break
         return found
 
+    def _beats_chance(self, best: Candidate) -> bool:
+        """Whether the remedy does more than another seed and a change drawn at random from those without a symptom."""
+        controls = self.laboratory.controls()
+        if len(controls) > 1:
+            drop = controls[0].validation.error - controls[1].validation.error
+            self.baselines["another seed"] = Estimate(drop, float("nan"), float("nan"))
+        drawn = self._drawn(best)
+        if drawn is None:
+            return True
+        candidate, change = drawn
+        self.inquiry.asking(f"a random change, for comparison: {change.words}")
+        try:
+            self.screen.control()
+            self.screen.treat(change)
+        except (NotAskable, OutOfBudget) as error:
+            self.not_asked["random change"] = str(error)
+            return True
+        found = self.judge.judged(candidate, change, self.screen)
+        self.inquiry.found(told(found))
+        self.baselines[f"random change ({change.words})"] = found.gain
+        if found.gain.low <= 0 or found.gain.value < TIE * best.gain.value or best.symptom.score >= PLAIN:
+            return True
+        self.judge.put(found)
+        reason = f"a random change ({change.words}) does as well"
+        self.judge.put(replace(best, reading=Reading.INCONCLUSIVE, reason=reason, value=0.0))
+        self.judge.weigh()
+        return False
 
-def _told(candidate: Candidate) -> str:
-    gain = candidate.gain
-    return f"{candidate.reading.value}: error {-gain.value:+.0%} [{-gain.high:+.0%}, {-gain.low:+.0%}]"
-
-
-def ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """For the report: by value, then by what the experiment said, then by symptom."""
-    order = {Reading.SUPPORTS: 0, Reading.INCONCLUSIVE: 1, Reading.NOT_ASKABLE: 2, Reading.CONTRADICTS: 3}
-    return tuple(sorted(candidates, key=lambda c: (-c.value, order[c.reading], -c.symptom.score)))
-
-
-def trials_of(candidate: Candidate) -> tuple[Trial, ...]:
-    return candidate.effect.trials if candidate.effect else ()
+    def _drawn(self, best: Candidate) -> tuple[Candidate, Change] | None:
+        """A change at random, of a cause without a symptom that was not tried."""
+        if "random change" in self.not_asked or any(name.startswith("random change") for name in self.baselines):
+            return None
+        branches = (Branch.OPTIMISATION, Branch.SETUP)
+        possible = [
+            (c, change)
+            for c in self.candidates.values()
+            if c.effect is None and c.cause.branch in branches and c is not best and c.symptom.score <= FAINT
+            for change in c.cause.changes(self.facts)
+            if change.cost <= 1
+        ]
+        if not possible:
+            return None
+        return possible[int(np.random.default_rng(self.laboratory.seeds[0]).integers(len(possible)))]

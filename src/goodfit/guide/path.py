@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from goodfit.causes.facts import Facts
 from goodfit.core.evidence import Answer
-from goodfit.guide.inquiry import SMALL, Candidate
+from goodfit.guide.candidate import SMALL, Candidate
 from goodfit.guide.tree import BIAS, CAUSES_AT, CRITICAL, GAP, SOUND, TRAINING, VALIDATION, leaf_of, route
 
 NAN = math.nan
