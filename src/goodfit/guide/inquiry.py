@@ -64,7 +64,7 @@ class Round:
     @property
     def candidates(self) -> Mapping[str, Candidate]:
         """Every cause of the round by its label."""
-        return self.candidates
+        return self.judge.candidates
 
     def run(self) -> Candidate | None:
         """The cause, or None where nothing was found."""
