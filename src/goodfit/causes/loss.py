@@ -22,8 +22,9 @@ RANGES = {
     "log_softmax": (float("-inf"), 0.0),
 }
 """What an activation can produce."""
-ASTRAY = 0.1
-"""Cosine between a loss's slope and the right direction below which it hardly leads there."""
+ASTRAY = 0.4
+"""Cosine between a loss's slope and the right direction below which it hardly leads there. Cross-entropies have 1,
+squares of one-hot codes 0.9, absolute errors of ten one-hot codes 0.3, pairs stretched over each other 0."""
 
 
 def _normalised(facts: Facts) -> bool:
@@ -107,7 +108,7 @@ def wrong_loss(facts: Facts) -> Symptom:
     if loss.alignment == loss.alignment and loss.alignment < ASTRAY:
         sees = "leads away from" if loss.alignment < 0 else "hardly leads to"
         return Symptom(0.9, f"the loss {sees} right answers (cosine {loss.alignment:.2f})")
-    if loss.unbounded:
+    if loss.unbounded and kind != "log_softmax":
         return Symptom(0.8, "the loss falls without end as outputs grow: it wants log-probabilities")
     if coding in (Coding.MULTI_LABEL,) and loss.shift_invariant:
         return Symptom(0.8, "cross-entropy over classes for targets with several labels")
