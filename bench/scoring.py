@@ -48,7 +48,7 @@ class Outcome:
     further: tuple[str, ...] = ()
     evidence: tuple[Seen, ...] = ()
     numbers: dict[str, float] = field(default_factory=dict)
-    """Figures given along the guide: errors in training and validation, what is reachable."""
+    """Figures given along the guide, the first of a name; errors in training and validation among them."""
     before: tuple[float, float] | None = None
     after: tuple[float, float] | None = None
     trainings: float = math.nan
@@ -67,7 +67,7 @@ class Outcome:
 
 def outcome(name: str, truth: Sequence[str], found: Diagnosis) -> Outcome:
     """The figures of a diagnosis."""
-    numbers = {key: value for answer in found.path for key, value in answer.numbers.items()}
+    numbers = {key: value for answer in reversed(found.path) for key, value in answer.numbers.items()}
     return Outcome(
         name=name,
         truth=tuple(truth),

@@ -1,9 +1,10 @@
 """Whether thresholds set on one half of the jobs hold on the other, without training anything again.
 
 The verdict is judged anew from what was stored: labels, symptoms, gains with intervals. That is not exact. A cause that
-was never tried, because it could not outrank another one, stays untried; further seeds are not drawn; how much of the
-reachable a change closes is known but roughly. So only `MATTERS` and `PRIOR` of the guide are varied, and how often
-the same verdict comes out with today's values is told beside.
+was never tried, because it could not outrank another one, stays untried; further seeds are not drawn; rules that set a
+cause aside for another reason stand as they did; how much of the reachable a change closes is known but roughly. So
+only `MATTERS` and `PRIOR` of the guide are varied, and how often the same verdict comes out with today's values is
+told beside.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.stats import fisher_exact
 
 from bench.common import Row
 from bench.scoring import HEALTHY, KEPT_STILL, UNDETERMINED, Outcome, Seen, Share
-from goodfit.guide import diagnosis, inquiry
+from goodfit.guide import candidate as rules
 
 MATTERS = (0.02, 0.035, 0.05, 0.075, 0.1, 0.15)
 PRIOR = (0.15, 0.25, 0.35, 0.5, 0.7)
@@ -32,7 +33,7 @@ class Thresholds:
 
 
 def today() -> Thresholds:
-    return Thresholds(inquiry.MATTERS, inquiry.PRIOR)
+    return Thresholds(rules.MATTERS, rules.PRIOR)
 
 
 def judged(found: Outcome, by: Thresholds) -> str | None:
@@ -54,34 +55,37 @@ def _values(found: Outcome, by: Thresholds) -> dict[str, float]:
     largest = max((each.gain for each in supported), default=0.0)
     values = {}
     for each in found.evidence:
-        potential = by.prior + (1 - by.prior) * each.symptom
         if each in supported:
-            values[each.label] = potential * min(1.0, each.gain / (inquiry.TIE * largest))
-        elif not each.change and each.value > 0:  # a question to the data
-            values[each.label] = potential * each.symptom
+            values[each.label] = _potential(each, by.prior) * min(1.0, each.gain / (rules.TIE * largest))
+        elif not each.change and each.value > 0:  # a question to the data: no gain is weighed
+            values[each.label] = each.value * _potential(each, by.prior) / _potential(each, rules.PRIOR)
     return values
 
 
+def _potential(each: Seen, prior: float) -> float:
+    return prior + (1 - prior) * each.symptom
+
+
 def _supported(each: Seen, by: Thresholds, reach: float) -> bool:
-    needed, before = (m + inquiry.DOUBTFUL * (1 - each.symptom) for m in (by.matters, inquiry.MATTERS))
+    needed, before = (m + rules.DOUBTFUL * (1 - each.symptom) for m in (by.matters, rules.MATTERS))
     if each.gain <= needed or not each.low > 0:
         return False
     if each.reading == "supports":
         return True
-    return each.gain <= before and each.gain >= inquiry.SHARE * reach  # only the old threshold spoke against it
+    return each.gain <= before and each.gain >= rules.SHARE * reach  # only the old threshold spoke against it
 
 
 def _reach(found: Outcome, tried: Sequence[Seen]) -> float:
     """How much error could be taken off, as far as was stored: down to a simple model's or a treated run's."""
-    error = found.numbers.get("validation error", float("nan"))
-    floor = min([found.numbers.get("reachable", 0.0), *(error - each.gain for each in tried)])
+    error = found.before[1] if found.before else found.numbers.get("validation error", 0.0)
+    floor = min([found.numbers.get("simple model", error), *(error - each.gain for each in tried)])
     return max(0.0, error - max(0.0, floor))
 
 
 def _without_cause(found: Outcome) -> str:
-    error = found.numbers.get("training error", 0.0)
-    large = error > max(min(found.numbers.get("reachable", 1.0), 1.0) + diagnosis.LARGE, inquiry.SMALL)
-    return UNDETERMINED if large else HEALTHY
+    error = found.before[0] if found.before else found.numbers.get("training error", 0.0)
+    reach = min(found.numbers.get("simple model", 1.0), 1.0)
+    return UNDETERMINED if error > max(reach + rules.LARGE, rules.SMALL) else HEALTHY
 
 
 def score(found: Sequence[Outcome], by: Thresholds) -> Share:

@@ -35,7 +35,7 @@ from bench.scoring import (
 from bench.splitting import MATTERS, PRIOR, Thresholds, agree, best, halves, judged, score, split_check, today
 from goodfit.core.evidence import Answer, Cost, Diagnosis, Evidence, Reading
 from goodfit.core.statistics import Estimate
-from goodfit.guide import inquiry
+from goodfit.guide import candidate as rules
 
 NONE = (math.nan, math.nan, math.nan)
 
@@ -46,7 +46,7 @@ def seen(label: str, symptom: float = 0.0, value: float = 0.0, gain: float = mat
 
 
 def job(truth: str, cause: str | None, *evidence: Seen, **more: Any) -> Outcome:
-    numbers = {"training error": 0.5, "validation error": 0.5, "reachable": 0.1}
+    numbers = {"training error": 0.5, "validation error": 0.5, "simple model": 0.1}
     return Outcome("job", tuple(truth.split()), cause, evidence=evidence, **{"numbers": numbers, **more})
 
 
@@ -152,7 +152,7 @@ def test_a_gain_below_the_threshold_is_no_cause() -> None:
 
 
 def test_the_prior_weighs_gain_against_symptom(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inquiry, "TIE", 0.9)
+    monkeypatch.setattr(rules, "TIE", 0.9)
     strong, effective = seen("model_bias", 0.9, 0.5, 0.2), seen("too_few_epochs", 0.3, 0.5, 0.4)
     found = job("too_few_epochs", "too_few_epochs", strong, effective)
     assert judged(found, Thresholds(0.02, 0.7)) == "too_few_epochs"
@@ -160,14 +160,21 @@ def test_the_prior_weighs_gain_against_symptom(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_smaller_threshold_lets_in_only_what_the_old_one_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inquiry, "MATTERS", 0.05)
-    monkeypatch.setattr(inquiry, "DOUBTFUL", 0.0)
-    monkeypatch.setattr(inquiry, "SHARE", 0.2)
-    small = job("model_bias", "healthy", seen("model_bias", 0.9, 0.0, 0.04), numbers={"validation error": 0.15})
+    monkeypatch.setattr(rules, "MATTERS", 0.05)
+    monkeypatch.setattr(rules, "DOUBTFUL", 0.0)
+    monkeypatch.setattr(rules, "SHARE", 0.2)
+    small = job(
+        "model_bias",
+        "healthy",
+        seen("model_bias", 0.9, 0.0, 0.04),
+        numbers={"validation error": 0.15, "simple model": 0.1},
+    )
     lower = Thresholds(0.02, 0.35)
     assert judged(small, today()) == "healthy"
     assert judged(small, lower) == "model_bias"
-    assert judged(replace(small, numbers={"validation error": 0.9}), lower) == "healthy"  # closes too little
+    assert (
+        judged(replace(small, numbers={"validation error": 0.9, "simple model": 0.1}), lower) == "healthy"
+    )  # closes too little
     refused = replace(small, evidence=(seen("model_bias", 0.9, 0.0, 0.06),))
     assert judged(refused, lower) == "healthy"  # something else spoke against it
 
@@ -176,6 +183,10 @@ def test_a_question_to_the_data_stands_by_its_symptom() -> None:
     leak = seen("data_leak", 0.9, 0.8)
     assert judged(job("data_leak", "data_leak", leak), Thresholds(0.15, 0.15)) == "data_leak"
     assert judged(RAISED, today()) is None
+    weaker = seen("mismatch", 0.3, 0.5)  # its value came out as its whole potential, and stays that
+    whole = replace(weaker, value=rules.PRIOR + (1 - rules.PRIOR) * weaker.symptom)
+    assert judged(job("mismatch", "mismatch", leak, whole), Thresholds(0.05, 1.0)) == "mismatch"
+    assert judged(job("mismatch", "mismatch", leak, whole), Thresholds(0.05, 0.0)) == "data_leak"
 
 
 def test_halves_are_disjoint_and_the_check_reads_both_ways() -> None:
