@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 
 from goodfit import data as kinds
 from goodfit.core import configuration
+from goodfit.core.card import is_problem
 from goodfit.core.errors import DataError, SettingsError, TrainingError
 from goodfit.core.evidence import Diagnosis
 from goodfit.core.progress import Progress, Silent
@@ -37,6 +39,7 @@ from goodfit.plan import Plan, plan
 from goodfit.report.document import document
 from goodfit.report.html import render
 from goodfit.report.views import Content
+from goodfit.selfcheck import confirmed
 from goodfit.training import Budget, fit, predict, probabilities, quickest_threads, within
 from goodfit.training.evaluation import BATCH
 
@@ -199,7 +202,10 @@ def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tup
         own = {part: predict(model, task, rows) for part in PARTS if (rows := task.part(part)) is not None}
     guesses, not_run = _baselines(task, budget, progress, todo.settings.seed)
     progress.stage("scoring")
-    card, baselines, diagnosis = _judge(task, trained, own, guesses)
+    with threads(todo.settings.threads or 1), deterministic(todo.settings.deterministic):
+        card, baselines, diagnosis = _judge(
+            task, trained, own, guesses, partial(_asked, todo, trained, budget, progress)
+        )
     shown = _summary(task, trained, model)
     content = Content(
         task=task,
@@ -220,7 +226,7 @@ def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tup
         model=shown,
         settings=todo.settings.model_dump(mode="json", exclude_none=True),
         directory=str(record.directory),
-        next_commands=_next(record.id, todo.settings),
+        next_commands=_next(record.id, todo.settings, diagnosis),
     )
     files = {
         "config.yaml": content.settings_yaml,
@@ -231,20 +237,31 @@ def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tup
 
 
 def _judge(
-    task: Task, trained: Run, own: Mapping[Part, Any], guesses: Guesses
+    task: Task,
+    trained: Run,
+    own: Mapping[Part, Any],
+    guesses: Guesses,
+    asked: Callable[[Diagnosis], Diagnosis],
 ) -> tuple[Scorecard, dict[str, Scorecard], Diagnosis]:
-    """The verdict from training and validation scores; only then the scores of the test part."""
+    """The verdict from training and validation scores, then by experiments; only then the scores of the test part."""
 
     def judged(found: Mapping[Part, Any], parts: tuple[Part, ...], note: str = "") -> Scorecard:
         return score(task, {part: found[part] for part in parts}, note=note)
 
     card = judged(own, CHOOSING)
     cards = {name: judged(found, CHOOSING, note) for name, (found, note) in guesses.items()}
-    diagnosis = diagnose_scores(task, trained, card, cards)
+    diagnosis = asked(diagnose_scores(task, trained, card, cards))
     if task.test is not None:
         card = card.joined(judged(own, ("test",)))
         cards = {name: each.joined(judged(guesses[name][0], ("test",))) for name, each in cards.items()}
     return card, cards, diagnosis
+
+
+def _asked(todo: Plan, trained: Run, budget: Budget, progress: Progress, scores: Diagnosis) -> Diagnosis:
+    """The verdict of the scores put to the test, where the settings want it and the time allows it."""
+    if not todo.settings.diagnose:
+        return scores
+    return confirmed(scores, todo.task, trained, progress, most=budget.left - REPORT_SECONDS)
 
 
 def _train(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Plan, Run]:
@@ -327,9 +344,10 @@ def _again(config: Path, settings: Settings) -> str:
     return f"goodfit run --config {shlex.quote(str(config))}"
 
 
-def _next(name: str, settings: Settings) -> list[str]:
+def _next(name: str, settings: Settings, diagnosis: Diagnosis) -> list[str]:
     where = "" if settings.out == Settings().out else f" --out {shlex.quote(settings.out)}"
-    return [f"goodfit show {name}{where}", f"goodfit show {name} --model{where}"]
+    why = [f"goodfit explain {diagnosis.cause}"] if is_problem(diagnosis) else []
+    return [*why, f"goodfit show {name}{where}", f"goodfit show {name} --model{where}"]
 
 
 def _encoded(task: Task, rows: Any) -> Tensor:

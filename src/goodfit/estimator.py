@@ -68,6 +68,7 @@ class _GoodFit(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _run(self, inputs: pl.DataFrame, target: pl.Series, objective: str) -> None:
+        # A fit is often one of hundreds, in a search: experiments on each are asked for, not the default.
         settings = self._resolved({"data.kind": "table", "data.target": target.name, "data.objective": objective})
         self.result_ = execute(settings, inputs.with_columns(target))
         self.diagnosis_ = self.result_.diagnosis
@@ -96,7 +97,8 @@ class _GoodFit(BaseEstimator):  # type: ignore[misc]
         for each in extra:
             if each.key in FIXED:
                 raise SettingsError(f"The {each.key!r} setting follows from X and y", "Leave it out.", where=each.where)
-        return configuration.merge(extra, configuration.from_mapping({**given, **fixed}, name))
+        plain_run = configuration.from_mapping({"diagnose": False}, name)
+        return configuration.merge(plain_run, extra, configuration.from_mapping({**given, **fixed}, name))
 
     def _inputs(self, X: Any, *, fitting: bool) -> pl.DataFrame:
         """The columns of ``X``, by the names they had when fitted; ValueError where they are not the same."""

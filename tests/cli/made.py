@@ -59,8 +59,11 @@ DOCUMENT: dict[str, Any] = {
     "verdict": {
         "cause": None,
         "sentence": "The network fits the training data, and the validation data about as well.",
+        "change": "",
+        "experiments": "the rows are not held in memory",
         "path": [{"question": "training loss", "answer": "small", "sentence": "It is.", "numbers": {"relative": 0.3}}],
     },
+    "diagnosis": None,
     "facts": {"kind": "daily series", "rows": "2,863 days, 2008-01-01 to 2015-12-31, 59 missing filled"},
     "model": {
         "name": "mlp",

@@ -37,7 +37,19 @@ def start(code: str, *arguments: str | Path, **environ: str) -> subprocess.Popen
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "--version", "run --help", "runs", "show", "show --model", "explain", "explain x", "init x.yaml", "run"],
+    [
+        "--help",
+        "--version",
+        "run --help",
+        "runs",
+        "show",
+        "show --model",
+        "explain",
+        "explain x",
+        "guide",
+        "init x.yaml",
+        "run",
+    ],
 )
 def test_what_only_reads_does_not_wait_for_torch(tmp_path: Path, arguments: str) -> None:
     recorded(tmp_path / "goodfit_runs")

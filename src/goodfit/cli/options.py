@@ -72,6 +72,9 @@ class RunOptions:
     seed: Annotated[int | None, _setting("seed", "N", "Settings")] = None
     time: Annotated[str | None, _setting("time", "TIME", "Settings")] = None
     deterministic: Annotated[bool, _setting("deterministic", "", "Settings")] = False
+    no_diagnose: Annotated[
+        bool, _option("--no-diagnose", text="No experiments: the verdict comes from scores alone.", panel="Settings")
+    ] = False
     out: Annotated[str | None, _setting("out", "DIR", "Output")] = None
     table: Annotated[
         bool, _option("--table", text="Series: errors by history and model, instead of one run.", panel="Output")
@@ -89,6 +92,8 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None and value is not False and value != []:
                 yield Given(key, value, "--" + name.replace("_", "-"))
+        if self.no_diagnose:
+            yield Given("diagnose", False, "--no-diagnose")
 
 
 def with_run_options(command: Callable[[Any, RunOptions], None]) -> Command:

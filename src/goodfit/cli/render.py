@@ -58,8 +58,12 @@ def scores(console: Console, document: Json) -> None:
 
 
 def verdict(console: Console, found: Json) -> None:
-    """The verdict and the questions that led to it."""
+    """The verdict, the change that mends a cause, and why no experiment was run where none was."""
     console.print(Text(plain(found["sentence"]), style="bold"))
+    if found.get("change"):
+        console.print(Text(f"{plain(found['change'])} mends it: {plain(found['cause'])}."))
+    if found.get("experiments"):
+        console.print(Text(f"Experiments: {plain(found['experiments'])}.", style="dim"))
     console.print()
 
 

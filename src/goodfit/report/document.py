@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from goodfit.core.card import change_of, is_problem
 from goodfit.core.evidence import Diagnosis
 from goodfit.core.run import Run
 from goodfit.core.score import Scorecard
@@ -34,6 +35,7 @@ def document(
         "baselines": {each: _baseline(task, card, other) for each, other in content.baselines.items()},
         "baselines_not_run": dict(content.not_run),
         "verdict": verdict(content.diagnosis),
+        "diagnosis": content.diagnosis.to_json() if content.diagnosis.ranked else None,
         "facts": dict(task.facts),
         "model": model,
         "training": _training(run),
@@ -55,6 +57,8 @@ def verdict(diagnosis: Diagnosis) -> Json:
     return {
         "cause": diagnosis.cause,
         "sentence": diagnosis.sentence,
+        "change": change_of(diagnosis) if is_problem(diagnosis) else "",
+        "experiments": diagnosis.not_asked.get("experiments", ""),
         "path": [
             {"question": a.question, "answer": a.answer, "sentence": a.sentence, "numbers": dict(a.numbers)}
             for a in diagnosis.path
