@@ -23,7 +23,8 @@ def too_small(facts: Facts) -> Symptom:
 
 
 def small_changes(facts: Facts) -> tuple[Change, ...]:
-    return (changes.larger_batch(min(USUAL, max(2, facts.rows // 4)), 4),)
+    size = min(USUAL, max(2, facts.rows // 4))
+    return (changes.larger_batch(size, 4),) if size > facts.job.recipe.batch_size else ()
 
 
 def too_large(facts: Facts) -> Symptom:
