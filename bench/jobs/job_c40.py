@@ -1,0 +1,25 @@
+from sklearn.datasets import load_diabetes
+from torch import nn
+
+from bench.jobs._common import adam, mlp, pair, scaled_cut
+
+
+def case():
+    x, y = load_diabetes(return_X_y=True)
+    y = ((y - y.mean()) / y.std())[:, None].astype("float32")
+    a, b, c, d = scaled_cut(x, y, 60 / 442, 2)
+    return {
+        "model": lambda: mlp((10, 512, 512, 1)),
+        "loss": nn.MSELoss(),
+        "optimizer": adam(0.001),
+        "train": pair(a, b),
+        "val": pair(c, d),
+        "batch_size": 10,
+        "epochs": 30,
+        "shuffle": True,
+        "task": "regression",
+    }
+
+
+def fixed():
+    return {**case(), "model": lambda: mlp((10, 16, 1), act=nn.Tanh), "optimizer": adam(0.005, weight_decay=0.1)}
