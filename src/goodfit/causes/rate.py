@@ -89,7 +89,7 @@ def too_low(facts: Facts) -> Symptom:
     score = either(beyond, still) * calm
     words = f"rate {rate:g} ({facts.model.optimizer.name}, commonly from {usual:g})"
     if not math.isnan(facts.end.travel):
-        words += f", the weights moved by {facts.end.travel:.1%} of their length"
+        words += f", the weights moved by {facts.end.travel:.2g} times their length"
     return Symptom(max(0.1, score) if calm > 0.3 else score, words)
 
 

@@ -76,6 +76,8 @@ class Signals:
     unreached: tuple[str, ...]
     """Parameters that require a gradient and got none, or exactly zero."""
     first_nonfinite: str | None
+    loose_dead: float = float("nan")
+    """Dead share of rectifiers that follow weights used without a module; nan without such."""
 
     @property
     def hidden(self) -> tuple[LayerSignal, ...]:
@@ -102,15 +104,15 @@ class Signals:
 
     @property
     def dead_share(self) -> float:
-        """Share of dead units among all units with a ReLU; nan where there is none."""
+        """Share of dead units among all units with a ReLU, else `loose_dead`; nan where there is none."""
         found = [each for each in self.layers if not math.isnan(each.dead)]
         total = sum(each.units for each in found)
-        return sum(each.dead * each.units for each in found) / total if total else float("nan")
+        return sum(each.dead * each.units for each in found) / total if total else self.loose_dead
 
     @property
     def worst_dead(self) -> float:
         """Share of dead units in the layer that has most of them."""
-        return max((each.dead for each in self.layers if not math.isnan(each.dead)), default=float("nan"))
+        return max((each.dead for each in self.layers if not math.isnan(each.dead)), default=self.loose_dead)
 
     @property
     def saturated_share(self) -> float:
@@ -137,11 +139,12 @@ def signals(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, *, tr
     return Signals(
         loss=level,
         finite=math.isfinite(level) and math.isfinite(norm) and shown.nonfinite == 0,
-        layers=tuple(_layer(each, parameters, gradients) for each in seen),
+        layers=tuple(_layer(each, parameters, gradients) for each in seen.layers),
         gradient_norm=norm,
         outputs=shown,
         unreached=tuple(name for name in parameters if name not in gradients or not bool(gradients[name].any())),
-        first_nonfinite=next((each.name for each in seen if not each.finite), None),
+        first_nonfinite=next((each.name for each in seen.layers if not each.finite), None),
+        loose_dead=float(np.mean(seen.loose)) if seen.loose else float("nan"),
     )
 
 

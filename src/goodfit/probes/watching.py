@@ -63,9 +63,18 @@ class Seen:
     saturated: list[float] = field(default_factory=list)
 
 
+@dataclass
+class Watched:
+    """The weight layers of a model in the order in which they were first called."""
+
+    layers: list[Seen] = field(default_factory=list)
+    loose: list[float] = field(default_factory=list)
+    """Dead shares of rectifiers before any layer was called: of weights that are used without a module."""
+
+
 @contextmanager
-def watching(model: nn.Module) -> Iterator[list[Seen]]:
-    """The weight layers of ``model`` in the order in which they are first called within the context."""
+def watching(model: nn.Module) -> Iterator[Watched]:
+    """What is called of ``model`` within the context; complete when the context has ended."""
     layers: dict[nn.Module, Seen] = {}
     activations = _Activations()
     handles = [
@@ -73,12 +82,12 @@ def watching(model: nn.Module) -> Iterator[list[Seen]]:
         for name, module in model.named_modules()
         if isinstance(module, LAYERS)
     ]
-    order: list[Seen] = []
+    found = Watched(loose=activations.loose)
     try:
         with activations:
-            yield order
+            yield found
     finally:
-        order.extend(layers.values())
+        found.layers.extend(layers.values())
         for handle in handles:
             handle.remove()
 
@@ -86,17 +95,23 @@ def watching(model: nn.Module) -> Iterator[list[Seen]]:
 class _Activations(TorchFunctionMode):
     """Gives each activation to the weight layer that was called last; a normalisation in between is passed over."""
 
-    layer: Seen | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer: Seen | None = None
+        self.loose: list[float] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if self.layer is not None and isinstance(result, Tensor) and result.numel():
+        if isinstance(result, Tensor) and result.numel():
             if func in RECTIFIERS or (func in CLAMPS and _from_zero(args, kwargs)):
-                self.layer.dead.append(_dead(result.detach(), self.layer))
-            elif func in BOUNDED:
+                if self.layer is None:
+                    self.loose.append(_always_zero(torch.atleast_2d(result.detach()).flatten(1)))
+                else:
+                    self.layer.dead.append(_dead(result.detach(), self.layer))
+            elif func in BOUNDED and self.layer is not None:
                 self.layer.saturated.append(_saturated(result.detach(), *BOUNDED[func]))
         return result
 
@@ -155,6 +170,11 @@ def _dead(output: Tensor, layer: Seen) -> float:
         output = output.reshape(len(output), -1)  # reshaped in between: each value of a row is then a unit
     else:
         output = output.movedim(layer.unit_axis, -1).flatten(0, -2)
+    return _always_zero(output)
+
+
+def _always_zero(output: Tensor) -> float:
+    """Share of the columns that are zero in every row."""
     return float((output == 0).all(dim=0).float().mean())
 
 
