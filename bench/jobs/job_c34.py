@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import torch
 from sklearn.datasets import make_circles
 from torch import nn
@@ -9,7 +11,7 @@ class Net(nn.Module):
     def __init__(self, kind):
         super().__init__()
         sizes = (2, 6, 6, 6)
-        self.hidden = kind([nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.hidden = kind([nn.Linear(a, b) for a, b in pairwise(sizes)])
         self.head = nn.Linear(6, 1)
 
     def forward(self, x):
