@@ -128,8 +128,8 @@ def exploding(facts: Facts) -> Symptom:
     late = 0.5 * log_ramp(burst(facts), 10.0, 1e4) if facts.model.anatomy.recurrent or len(start.hidden) > 3 else 0.0
     wide = 0.5 * log_ramp(start.outputs.std, 30.0, 3000.0) if start.outputs.std == start.outputs.std else 0.0
     score = either(growth, born, large, late, wide)
-    if facts.data.scales is not None and facts.data.scales.peak > 50 and not born:
-        score *= 0.5
+    if facts.data.scales is not None and facts.data.scales.peak > 50:
+        score *= 0.5  # large inputs make all signals large
     words = "the first pass is not finite" if born else f"gradient norm {start.gradient_norm:.3g} at the start"
     return Symptom(score, words) if score > 0.05 else NONE
 
@@ -151,6 +151,8 @@ def dead(facts: Facts) -> Symptom:
     early = max(start.dead_share, 0.9 * start.worst_dead)
     born, died = ramp(early, 0.5, 0.9), ramp(late, 0.5, 0.95)
     score = either(0.85 * born, 0.45 * died)
+    if any(layer.constant for layer in matrices(facts)):
+        score *= 0.3  # constant weights silence units, or make them all alike: these are no units that died
     words = f"{start.dead_share:.0%} of the rectified units are dead at the start"
     if end is not None:
         words += f", {end.dead_share:.0%} at the end"

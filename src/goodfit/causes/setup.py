@@ -16,7 +16,9 @@ def frozen(facts: Facts) -> Symptom:
     if model.anatomy.frozen:
         return Symptom(0.8, f"{', '.join(model.anatomy.frozen[:3])} do not require a gradient")
     if end.unmoved and not model.start.dead_share > 0.9 and not all(each.zero for each in model.anatomy.layers[1:]):
-        return Symptom(0.6, f"{', '.join(end.unmoved[:3])} did not move at all")
+        cut = set(end.unmoved) <= set(model.start.unreached)
+        words = "get no gradient" if cut else "did not move at all"
+        return Symptom(0.9 if cut else 0.6, f"{', '.join(end.unmoved[:3])} {words}")
     return NONE
 
 

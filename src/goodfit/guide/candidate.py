@@ -33,6 +33,8 @@ LEVEL = 0.05
 """Family-wise error of the changes tried in one round without a plain symptom."""
 PLAIN = 0.6
 """A symptom from here on is worth further seeds where one leaves the effect undecided."""
+PLAINEST = 0.85
+"""A symptom that is a direct measurement of the fault."""
 TIE = 0.9
 """A change that reaches this part of the largest gain did as well as the best."""
 DATA_CAUSES = frozenset({"data_leak", "bad_labels", "mismatch", "label_noise"})

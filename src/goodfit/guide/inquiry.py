@@ -26,6 +26,7 @@ from goodfit.guide.candidate import (
     HINT,
     LARGE,
     PLAIN,
+    PLAINEST,
     SMALL,
     TIE,
     Candidate,
@@ -52,6 +53,8 @@ class Round:
     judge: Judge
     not_asked: dict[str, str] = field(default_factory=dict)
     out_of_budget: str = ""
+    paired: bool = False
+    """Pairs of changes were tried."""
     baselines: dict[str, Estimate] = field(default_factory=dict)
     """Effects of what should do nothing: another seed, a random change."""
 
@@ -110,12 +113,37 @@ class Round:
             self._leave([c for c in asked if not self._shows_in_validation(c)], "the training error is small")
             asked = [c for c in asked if self._shows_in_validation(c)]
         for candidate in asked:
+            if candidate.symptom.score < PLAIN and not self.paired:
+                self._ask_pairs()
             if candidate.symptom.score < FAINT:
                 self.not_asked[candidate.cause.label] = "no symptom"
             elif candidate.potential <= self.judge.best_value() + 1e-9:
                 self.not_asked[candidate.cause.label] = "could not outrank what was found"
             else:
                 self._try(candidate)
+                if candidate.symptom.score >= PLAINEST:
+                    self._ask_unchangeable()
+
+    def _ask_unchangeable(self) -> None:
+        """A plain symptom that cannot be mended from outside: does a standard network without it fit?"""
+        bias = self.candidates.get("model_bias")
+        plain = [c for c in self.judge.ranked() if c.reading is Reading.NOT_ASKABLE and c.symptom.score >= PLAINEST]
+        if bias is None or not plain or plain[0].potential <= self.judge.best_value():
+            return
+        change = bias.cause.changes(self.facts)[-1]
+        self.inquiry.asking(f"{plain[0].cause.label}: {change.words}")
+        try:
+            self.screen.treat(change)
+        except NotAskable as error:
+            self.not_asked[plain[0].cause.label] += f"; {error}"
+            return
+        found = self.judge.judged(plain[0], change, self.screen)
+        self.inquiry.found(told(found))
+        if found.reading is Reading.SUPPORTS:
+            self.judge.put(
+                replace(found, reason="it cannot be changed from outside; a standard network without it fits")
+            )
+            self.judge.weigh()
 
     def _shows_in_validation(self, candidate: Candidate) -> bool:
         """Rare classes, and a split in a sorted order, need not show in training."""
@@ -191,6 +219,7 @@ class Round:
         lost = self.facts.train_error > max(SMALL, min(self.facts.reach, 1.0) + LARGE)
         if self.judge.best_value() or not lost:
             return
+        self.paired = True
         named = [c for c in self.judge.ranked() if c.change is not None and c.effect is not None]
         plain = [c for c in named if c.symptom.score >= HINT and c.cause.branch is not Branch.OVERFITTING][:3]
         for first, second in combinations(plain, 2):

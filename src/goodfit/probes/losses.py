@@ -24,6 +24,8 @@ SMALL = 0.1
 LEVELS = (-9.0, -3.0, 3.0, 9.0)
 """Outputs between which a loss with a sigmoid of its own always falls, and in the end hardly any more."""
 FAR = (1e3, 1e4)
+WITHIN_AND_BEYOND = ((0.3, 0.6), (2.0, 5.0), (-2.0, -5.0))
+"""Pairs of outputs between 0 and 1, above, and below."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class LossShape:
     """The loss of a 1 falls for ever as the output rises, ever less, and that of a 0 (or -1) as it sinks: it holds a
     sigmoid of its own."""
     refuses: bool
-    """It is no number, or fails, on outputs below 0 or above 1: it wants probabilities."""
+    """On outputs below 0 or above 1 it is no number, fails, or no longer depends on them: it wants probabilities."""
     unbounded: bool
     """Down its slope it falls in proportion to the outputs, without end: it was not meant for raw outputs."""
     alignment: float
@@ -54,7 +56,7 @@ def loss_shape(loss: Loss, outputs: Tensor, targets: Tensor, direction: Tensor |
         return LossShape(
             shift_invariant=_several(outputs) and _near(base, shifted) and not _near(base, larger),
             logistic=_logistic(loss, outputs, targets),
-            refuses=not (math.isfinite(base) and math.isfinite(shifted)),
+            refuses=not (math.isfinite(base) and math.isfinite(shifted)) or _cut_off(loss, tried, targets),
             unbounded=_unbounded(loss, tried, targets),
             alignment=NAN
             if direction is None
@@ -102,6 +104,14 @@ def _between(tried: Tensor, direction: Tensor, targets: Tensor) -> Tensor:
     """Small outputs; around 1/2 where each is to become a 0 or a 1 of its own (harmless for logits)."""
     own = bool((direction.abs() == 1).all()) and not bool((targets < 0).any())
     return SMALL * tried + (0.5 if own else 0.0)
+
+
+def _cut_off(loss: Loss, outputs: Tensor, targets: Tensor) -> bool:
+    """It depends on outputs between 0 and 1 alone, as one that clamps them before it takes a logarithm."""
+    inside, above, below = (
+        [_value(loss, torch.full_like(outputs, x), targets) for x in levels] for levels in WITHIN_AND_BEYOND
+    )
+    return not _near(*inside) and _near(*above) and _near(*below)
 
 
 def _logistic(loss: Loss, outputs: Tensor, targets: Tensor) -> bool:
