@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from tests.causes.making import (
@@ -56,14 +55,14 @@ def unshuffled_data() -> Job:
 class Listed(nn.Module):
     """Hidden layers in a plain list, which `parameters()` does not see."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int = 3) -> None:
         super().__init__()
         self.hidden = [nn.Linear(2, 6), nn.Linear(6, 6), nn.Linear(6, 6)]
-        self.head = nn.Linear(6, 3)
+        self.head = nn.Linear(6, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.hidden:
-            x = torch.relu(layer(x))
+            x = nn.functional.elu(layer(x))
         return self.head(x)
 
 
@@ -166,7 +165,7 @@ def vanishing_gradient() -> Job:
 
 
 def missing_warmup() -> Job:
-    return job(orders(), lambda: Attending(7, 2, 6, depth=3), CROSS, adam(0.02), epochs=8)
+    return job(orders(600), lambda: Attending(7, 2, 6, depth=3), CROSS, adam(0.02), epochs=8)
 
 
 def learning_rate_too_high() -> Job:

@@ -104,7 +104,7 @@ def padding_leak() -> Job:
 
 def missing_position() -> Job:
     """A network blind to order, where order does not matter."""
-    return job(bags(), lambda: Bag(13, 3), CROSS, adam(0.01))
+    return job(bags(), lambda: Bag(7, 3), CROSS, adam(0.01))
 
 
 def unnormalised_input() -> Job:
@@ -161,7 +161,7 @@ def vanishing_gradient() -> Job:
 
 
 def missing_warmup() -> Job:
-    return job(bags(400), lambda: Attending(13, 3, 8), CROSS, adam(0.003), epochs=8)
+    return job(bags(), lambda: Attending(7, 3, 6), CROSS, adam(0.003), epochs=8)
 
 
 def learning_rate_too_high() -> Job:

@@ -111,7 +111,7 @@ def scaled(parts: Parts) -> Parts:
     return (x - mean) / deviation, y, (v - mean) / deviation, w
 
 
-def moons(rows: int = 500, noise: float = 0.15, seed: int = 0) -> Parts:
+def moons(rows: int = 400, noise: float = 0.15, seed: int = 0) -> Parts:
     return cut(*make_moons(rows, noise=noise, random_state=seed), seed=seed)
 
 
@@ -123,8 +123,10 @@ def iris(seed: int = 0) -> Parts:
     return scaled(cut(*load_iris(return_X_y=True), seed=seed))
 
 
-def cancer(seed: int = 0) -> Parts:
-    return scaled(cut(*load_breast_cancer(return_X_y=True), seed=seed))
+def cancer(rows: int = 360, seed: int = 0) -> Parts:
+    x, y = load_breast_cancer(return_X_y=True)
+    kept = np.random.default_rng(seed).permutation(len(x))[:rows]
+    return scaled(cut(x[kept], y[kept], seed=seed))
 
 
 def clouds(rows: int = 400, classes: int = 4, columns: int = 6, apart: float = 3.0, seed: int = 0) -> Parts:
@@ -135,7 +137,7 @@ def clouds(rows: int = 400, classes: int = 4, columns: int = 6, apart: float = 3
     return cut(centres[y] + r.normal(size=(rows, columns)), y, seed=seed)
 
 
-def rings(rows: int = 500, seed: int = 0, kinds: int = 3) -> Parts:
+def rings(rows: int = 400, seed: int = 0, kinds: int = 3) -> Parts:
     """Rings around each other: no straight line parts them."""
     r = np.random.default_rng(seed)
     y = r.integers(0, kinds, rows)
@@ -157,7 +159,7 @@ def plane(rows: int = 400, noise: float = 0.1, columns: int = 5, seed: int = 0) 
     return cut(x, (x @ np.linspace(-1, 1, columns))[:, None] + noise * r.normal(size=(rows, 1)), seed=seed)
 
 
-def bags(rows: int = 500, words: int = 12, length: int = 8, seed: int = 0) -> Parts:
+def bags(rows: int = 450, words: int = 6, length: int = 6, seed: int = 0) -> Parts:
     """Which third of the vocabulary has most of the words: order does not matter."""
     r = np.random.default_rng(seed)
     y = r.integers(0, 3, rows)
@@ -165,7 +167,7 @@ def bags(rows: int = 500, words: int = 12, length: int = 8, seed: int = 0) -> Pa
     return cut(np.where(r.random((rows, length)) < 0.5, own, r.integers(1, words + 1, (rows, length))), y, seed=seed)
 
 
-def orders(rows: int = 600, length: int = 6, seed: int = 0) -> Parts:
+def orders(rows: int = 500, length: int = 6, seed: int = 0) -> Parts:
     """Words 1 and 2 stand in each row once, among 3 to 6: which comes first?"""
     r = np.random.default_rng(seed)
     x = r.integers(3, 7, (rows, length))
@@ -174,8 +176,8 @@ def orders(rows: int = 600, length: int = 6, seed: int = 0) -> Parts:
     return cut(x, (places[:, 0] < places[:, 1]).astype(int), seed=seed)
 
 
-def padded(rows: int = 600, length: int = 30, seed: int = 0) -> Parts:
-    """One to thirty words, then zeros; the class is which share of the words is word 1 (few, some, most)."""
+def padded(rows: int = 450, length: int = 20, seed: int = 0) -> Parts:
+    """Five to twenty words, then zeros; the class is which share of the words is word 1 (few, some, most)."""
     r = np.random.default_rng(seed)
     y = r.integers(0, 3, rows)
     x = np.where(r.random((rows, length)) < np.array([0.1, 0.5, 0.9])[y][:, None], 1, 2)
@@ -183,7 +185,7 @@ def padded(rows: int = 600, length: int = 30, seed: int = 0) -> Parts:
     return cut(x, y, seed=seed)
 
 
-def lasts(rows: int = 500, length: int = 30, seed: int = 0) -> Parts:
+def lasts(rows: int = 400, length: int = 30, seed: int = 0) -> Parts:
     """Two to 20 of the words 1 to 3, then zeros; the class is the last word."""
     r = np.random.default_rng(seed)
     x, sizes = r.integers(1, 4, (rows, length)), r.integers(2, 21, rows)

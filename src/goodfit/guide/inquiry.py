@@ -223,21 +223,29 @@ class Round:
         named = [c for c in self.judge.ranked() if c.change is not None and c.effect is not None]
         plain = [c for c in named if c.symptom.score >= HINT and c.cause.branch is not Branch.OVERFITTING][:3]
         for first, second in combinations(plain, 2):
-            if first.change is None or second.change is None or set(first.change.fields) & set(second.change.fields):
-                continue
-            change = changes.both(first.change, second.change)
-            self.inquiry.asking(f"{first.cause.label} and {second.cause.label}: {change.words}")
-            try:
-                self.screen.treat(change)
-            except NotAskable as error:
-                self.not_asked[f"{first.cause.label} and {second.cause.label}"] = str(error)
-                continue
-            found = self.judge.judged(first, change, self.screen)
-            self.inquiry.found(told(found))
-            if found.reading is Reading.SUPPORTS:
-                self.judge.put(replace(found, partner=second.cause.label))
-                self.judge.weigh()
-                return
+            for change in self._both(first, second):
+                self.inquiry.asking(f"{first.cause.label} and {second.cause.label}: {change.words}")
+                try:
+                    self.screen.treat(change)
+                except NotAskable as error:
+                    self.not_asked[f"{first.cause.label} and {second.cause.label}"] = str(error)
+                    continue
+                found = self.judge.judged(first, change, self.screen)
+                self.inquiry.found(told(found))
+                if found.reading is Reading.SUPPORTS:
+                    self.judge.put(replace(found, partner=second.cause.label))
+                    self.judge.weigh()
+                    return
+
+    def _both(self, first: Candidate, second: Candidate) -> list[Change]:
+        """The mildest changes of two causes at once, then the most drastic ones."""
+        found: dict[str, Change] = {}
+        for place in (0, -1):
+            one, other = (c.cause.changes(self.facts)[place] for c in (first, second))
+            if not set(one.fields) & set(other.fields):
+                change = changes.both(one, other)
+                found.setdefault(change.name, change)
+        return list(found.values())
 
     def _more_flexible(self, change: Change) -> bool:
         sizes = []
@@ -348,12 +356,10 @@ class Round:
         found = self.judge.judged(candidate, change, self.screen)
         self.inquiry.found(told(found))
         self.baselines[f"random change ({change.words})"] = found.gain
-        if found.gain.low <= 0 or found.gain.value < TIE * best.gain.value or best.symptom.score >= PLAIN:
+        if found.gain.low <= 0 or found.gain.value < TIE * best.gain.value or best.symptom.score >= HINT:
             return True
-        self.judge.put(found)
-        reason = f"a random change ({change.words}) does as well"
+        reason = f"without a symptom of its own, and a random change ({change.words}) does as well"
         self.judge.put(replace(best, reading=Reading.INCONCLUSIVE, reason=reason, value=0.0))
-        self.judge.weigh()
         return False
 
     def _drawn(self, best: Candidate) -> tuple[Candidate, Change] | None:

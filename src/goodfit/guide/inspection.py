@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset, default_collate
 
 from goodfit.causes.facts import DataFacts, EndFacts, ModelFacts, OptimizerFacts
 from goodfit.core.coding import class_numbers
@@ -145,24 +146,27 @@ def inspect_end(job: Job, trial: Trial, seed: int) -> tuple[EndFacts, NotRun]:
     ), not_run
 
 
-def read(rows: Any) -> Batch:
+def read(rows: Dataset[Batch]) -> Batch:
     """Inputs and targets of at most `READ` rows, evenly spread."""
-    count = count_of(rows)
-    index = torch.linspace(0, count - 1, min(count, READ)).long() if count > READ else torch.arange(count)
-    if isinstance(rows, Rows):
-        return rows.batch(index)
-    pairs = [rows[i] for i in index.tolist()]
-    return torch.stack([torch.as_tensor(x) for x, _ in pairs]), torch.stack([torch.as_tensor(y) for _, y in pairs])
+    return _taken(rows, _spread(count_of(rows), READ))
 
 
 def watched(job: Job) -> Batch:
     """A batch spread evenly over the training rows, so that sorted rows are all represented."""
-    rows = job.task.train
-    index = torch.linspace(0, count_of(rows) - 1, min(WATCHED, count_of(rows))).long()
+    return _taken(job.task.train, _spread(count_of(job.task.train), WATCHED))
+
+
+def _spread(count: int, most: int) -> Tensor:
+    """At most ``most`` row numbers from the first to the last; in single precision the last would be rounded up."""
+    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
+
+
+def _taken(rows: Dataset[Batch], index: Tensor) -> Batch:
+    """Some rows as one batch, put together as a loader does: rows may hold arrays and plain numbers."""
     if isinstance(rows, Rows):
         return rows.batch(index)
-    pairs = [rows[i] for i in index.tolist()]
-    return torch.stack([x for x, _ in pairs]), torch.stack([torch.as_tensor(y) for _, y in pairs])
+    inputs, targets = default_collate([rows[i] for i in index.tolist()])
+    return inputs, targets
 
 
 def optimizer_facts(job: Job, model: nn.Module) -> OptimizerFacts:
@@ -227,10 +231,7 @@ def _batches(job: Job) -> list[Batch]:
     if not job.recipe.shuffle:
         order = torch.arange(count_of(rows))
     pieces = [piece for piece in torch.split(order, size) if len(piece) > 1]
-    kept = pieces[:: max(1, len(pieces) // 20)]
-    if isinstance(rows, Rows):
-        return [rows.batch(piece) for piece in kept]
-    return [tuple(torch.stack(each) for each in zip(*[rows[i] for i in piece.tolist()], strict=True)) for piece in kept]  # type: ignore[misc]
+    return [_taken(rows, piece) for piece in pieces[:: max(1, len(pieces) // 20)]]
 
 
 def _size(model: nn.Module) -> float:
