@@ -283,8 +283,8 @@ def test_the_same_seed_gives_the_same_facts() -> None:
 class Lazy(Dataset[tuple[Any, Any]]):
     """Rows made when they are asked for; targets are plain numbers."""
 
-    def __init__(self, rows: int, plain: bool = False) -> None:
-        self.rows, self.plain = rows, plain
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
         self.asked: list[int] = []
 
     def __len__(self) -> int:
@@ -292,12 +292,11 @@ class Lazy(Dataset[tuple[Any, Any]]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         self.asked.append(index)
-        x = [float(index), 1.0] if self.plain else torch.tensor([float(index), 1.0])
-        return x, index % 3
+        return torch.tensor([float(index), 1.0]), index % 3
 
 
-def lazy(rows: int, plain: bool = False) -> Job:
-    return regression().with_task(train=Lazy(rows, plain))
+def lazy(rows: int) -> Job:
+    return regression().with_task(train=Lazy(rows))
 
 
 def test_few_rows_are_read_once_each_in_their_order() -> None:
@@ -330,6 +329,22 @@ def test_the_rows_watched_of_a_small_set_are_all_of_them() -> None:
     assert watched(lazy(5))[0][:, 0].tolist() == [0, 1, 2, 3, 4]
 
 
+class Held(Dataset[Any]):
+    """Rows that are not in memory, in the forms that a loader takes."""
+
+    def __init__(self, rows: Dataset[Any], form: str = "tensors") -> None:
+        self.rows, self.form = rows, form
+
+    def __len__(self) -> int:
+        return len(self.rows)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = self.rows[index]
+        if self.form == "arrays":
+            return x.numpy(), y.numpy()
+        return (x, y.item()) if self.form == "tensor and number" else (x, y)
+
+
 def test_rows_in_memory_are_read_as_lazy_ones() -> None:
     given = numbers()
     in_memory = job_of(given)
@@ -339,22 +354,18 @@ def test_rows_in_memory_are_read_as_lazy_ones() -> None:
             assert torch.equal(mine, theirs)
 
 
-class Held(Dataset[Any]):
-    def __init__(self, rows: Dataset[Any]) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)  # type: ignore[arg-type]
-
-    def __getitem__(self, index: int) -> Any:
-        return self.rows[index]
-
-
-def test_all_questions_can_be_asked_of_rows_that_are_not_in_memory() -> None:
-    given = numbers()
-    job = job_of(given).with_task(train=Held(given["train"]), validation=Held(given["val"]))
+@pytest.mark.parametrize("form", ["tensors", "arrays", "tensor and number"])
+def test_all_questions_can_be_asked_of_rows_that_are_not_in_memory(form: str) -> None:
+    given = classes(epochs=2)
+    job = job_of(given).with_task(train=Held(given["train"], form), validation=Held(given["val"], form))
     trial = run_trial(job, 0)
     assert [inspect_data(job, 0)[1], inspect_model(job, 0)[1], inspect_end(job, trial, 0)[1]] == [{}, {}, {}]
+
+
+def test_rows_of_more_than_single_precision_can_count_are_not_overrun() -> None:
+    rows = Lazy(2**25 + 4)
+    read(rows)
+    assert rows.asked[-1] == len(rows) - 1
 
 
 def test_sorted_rows_are_all_represented_in_what_is_watched() -> None:
