@@ -40,6 +40,10 @@ TIE = 0.9
 DATA_CAUSES = frozenset({"data_leak", "bad_labels", "mismatch", "label_noise"})
 CHEAPER = ("learning_rate_too_low", "learning_rate_too_high", "too_few_epochs")
 """Causes whose change is cheaper than another network: the guide asks them before it blames the model."""
+SHORT_RUNS_MISLEAD = frozenset(
+    {"too_few_epochs", "batch_too_large", "learning_rate_too_low", "model_bias", "overfitting"}
+)
+"""A share of the rows makes fewer updates and is easier to memorise: in short runs their changes always help."""
 UNTRUSTED = frozenset({"bad_labels", "mismatch"})
 """With these, validation errors say nothing of training: gains are read on the training rows."""
 

@@ -27,6 +27,7 @@ from goodfit.guide.candidate import (
     LARGE,
     PLAIN,
     PLAINEST,
+    SHORT_RUNS_MISLEAD,
     SMALL,
     TIE,
     Candidate,
@@ -311,7 +312,11 @@ class Round:
                 again = self._again(best, best.change)
             except (OutOfBudget, NotAskable) as error:
                 self.out_of_budget = str(error)
-                return best
+                if self.screen is self.laboratory or best.cause.label not in SHORT_RUNS_MISLEAD:
+                    return best
+                reason = "short runs favour it, and the budget has no room for one of full length"
+                self.judge.put(replace(best, reading=Reading.INCONCLUSIVE, reason=reason, value=0.0))
+                continue
             self.judge.put(again)
             self.judge.weigh()
             confirmed = self.candidates[best.cause.label]

@@ -20,12 +20,14 @@ from goodfit.core.task import Batch, Rows, count_of
 from goodfit.core.trial import Trial
 from goodfit.data.questions import drift, labels, leaks, quick, scales
 from goodfit.guide.trials import judge
-from goodfit.models.anatomy import anatomy
+from goodfit.models.anatomy import Anatomy, anatomy
 from goodfit.probes import (
+    Signals,
     batch_coupled,
     critical_point,
     escape,
     order_blind,
+    output_range,
     padding_in_loss,
     padding_reach,
     signals,
@@ -47,6 +49,11 @@ LONGEST_COURSE = 20_000
 """Updates over which a person's schedule is walked at most."""
 RADII = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Lengths of the steps along a direction of negative curvature, in units of the weights' own root mean square norm."""
+
+
+UNSEEN = Anatomy((), (), (), (), (), (), 0, 0, False, False, False, None, None)
+"""Of a network that cannot be taken apart: it shows no symptom of its own."""
+NAN = float("nan")
 
 
 def ask(name: str, question: Callable[[], Found], not_run: NotRun) -> Found | None:
@@ -100,12 +107,12 @@ def inspect_model(job: Job, seed: int) -> tuple[ModelFacts, NotRun]:
         seed_everything(seed)
         model = job.recipe.model()
         optimizer = optimizer_facts(job, model)
-        start = signals(model, job.task.loss, inputs, targets)
     outputs = _outputs(model, inputs)
+    start = ask("signals at the start", lambda: signals(model, job.task.loss, inputs, targets), not_run)
     in_loss = partial(padding_in_loss, model, job.task.loss, inputs, targets)
     return ModelFacts(
-        anatomy=anatomy(model, inputs),
-        start=start,
+        anatomy=ask("anatomy", lambda: anatomy(model, inputs), not_run) or UNSEEN,
+        start=start or Signals(NAN, True, (), NAN, output_range(outputs), (), None),
         loss=loss_shape(job.task.loss, outputs, targets, _wanted(job, outputs, targets)),
         optimizer=optimizer,
         blind=ask("order", lambda: order_blind(model, inputs), not_run),
