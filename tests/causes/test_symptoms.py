@@ -1,11 +1,10 @@
-"""Symptoms on networks and facts made by hand, and a contract of all changes: one named field each, nothing else."""
+"""Symptoms of tiny networks after one epoch, and of facts made by hand."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from torch import nn
 from goodfit.causes import (
     CAUSES,
     Branch,
-    Change,
     Facts,
     batch,
     capacity,
@@ -30,103 +28,17 @@ from goodfit.causes import (
     sequence,
     setup,
 )
-from goodfit.causes.facts import DataFacts
-from goodfit.causes.scale import either, log_ramp, ramp
-from goodfit.core.job import Job
 from goodfit.core.run import Outcome
-from goodfit.core.runtime import preserved_rng, threads
 from goodfit.core.statistics import Estimate
 from goodfit.data.questions.drift import Drift
 from goodfit.data.questions.labels import Association, Collapsed, Misaligned, Noise
 from goodfit.data.questions.leaks import Duplicates, SortedSplit, Telling
-from goodfit.data.questions.scales import Order, padding, scales, target_scale
-from goodfit.guide.experiments import changed
-from goodfit.guide.inspection import inspect_end, inspect_model
-from goodfit.guide.trials import run_trial
-from goodfit.intake import read_job
-from goodfit.models.surgery import NotAskable
+from goodfit.data.questions.scales import Order
 from tests.causes import making
+from tests.causes.facts import KNOWN, around, facts, plain, regression
 from tests.causes.faulty import Cube, Last, Listed, coarse, sunk, zeroed
-from tests.causes.jobs import FAULTY, LOOKALIKES, OTHERS
 from tests.causes.lookalikes import RandomFeatures, half_sunk, last_zero, orthogonal
-from tests.causes.making import CROSS, Attending, Bag, Squeeze, adam, job, net
-
-KNOWN = {
-    "model_bias", "learning_rate_too_high", "learning_rate_too_low", "vanishing_gradient", "exploding_gradient",
-    "dead_units", "saddle_point", "bad_initialisation", "wrong_loss", "wrong_output_activation", "double_softmax",
-    "unnormalised_input", "unshuffled_data", "bad_labels", "frozen_parameters", "batch_too_small", "batch_too_large",
-    "batchnorm_misuse", "missing_warmup", "missing_position", "padding_leak", "over_regularised", "too_few_epochs",
-    "overfitting", "mismatch", "label_noise", "class_imbalance", "data_leak",
-}  # fmt: skip
-
-
-def facts_of(given: making.Job) -> Facts:
-    """Facts of a job after one epoch; of its data only what is cheap to ask."""
-    with preserved_rng(), threads(1):
-        asked = read_job(given)
-        model, _ = inspect_model(asked, 0)
-        trial = run_trial(asked.with_recipe(epochs=1), 0)
-        end, _ = inspect_end(asked, trial, 0)
-        rows: Any = asked.task.train
-        x, y = rows.inputs, rows.targets
-        data = DataFacts(
-            scales=scales(x),
-            target_scale=target_scale(y) if given["task"] == "regression" else None,
-            padding=padding(x, y),
-        )
-    return Facts(asked, data, model, end, trial, {})
-
-
-def facts(model: Callable[[], nn.Module], parts: Any = None, goal: Any = CROSS, **given: Any) -> Facts:
-    parts = making.rings(120) if parts is None else parts
-    return facts_of(job(parts, model, goal, given.pop("optimizer", adam(0.003)), **given))
-
-
-@cache
-def plain() -> Facts:
-    """Nothing is wrong with it: the loss has settled, and the weights have moved."""
-    known = facts(lambda: net(2, 32, 3))
-    control = replace(known.control, train_losses=(1.0, 0.5, 0.3, 0.29, 0.29, 0.29, 0.29))
-    return replace(known, control=control, end=replace(known.end, travel=1.0))
-
-
-def regression(model: Callable[[], nn.Module], goal: Any = None, **given: Any) -> Facts:
-    return facts(model, making.surface(120), goal or nn.MSELoss(), task="regression", **given)
-
-
-# -- scores
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.1, 0.9), (0.9, 0.1), (2.0, 200.0), (200.0, 2.0)])
-@pytest.mark.parametrize("scale", [ramp, log_ramp])
-def test_a_ramp_runs_from_0_to_1_and_never_back(scale: Callable[..., float], low: float, high: float) -> None:
-    values = np.geomspace(min(low, high) / 5, max(low, high) * 5, 60)
-    scores = [scale(v, low, high) for v in (values if high > low else values[::-1])]
-    assert scores == sorted(scores)
-    assert (scores[0], scores[-1]) == (0.0, 1.0)
-    assert scale(low, low, high) == pytest.approx(0)
-    assert scale(high, low, high) == pytest.approx(1)
-    assert scale(math.nan, low, high) == 0
-
-
-def test_a_log_ramp_is_straight_in_the_logarithm_and_bears_0_and_infinity() -> None:
-    assert log_ramp(10, 1, 100) == pytest.approx(0.5)
-    assert (log_ramp(0, 1, 100), log_ramp(0, 100, 1)) == (0, 1)
-    assert (log_ramp(math.inf, 1, 100), log_ramp(math.inf, 100, 1)) == (1, 0)
-    assert (ramp(math.inf, 1, 100), ramp(-math.inf, 1, 100)) == (1, 0)
-
-
-def test_hints_together_are_more_than_each_and_never_more_than_sure() -> None:
-    r = np.random.default_rng(0)
-    for _ in range(50):
-        hints = r.random(r.integers(1, 5)).tolist()
-        together = either(*hints)
-        assert max(hints) - 1e-12 <= together <= 1
-        assert either(*hints, 0.0) == pytest.approx(together)
-        assert either(*hints, 0.3) >= together
-        assert either(*reversed(hints)) == pytest.approx(together)
-    assert (either(), either(0.0, 0.0), either(0.2, 1.0), either(0.5, 0.5)) == (0, 0, 1, 0.75)
-
+from tests.causes.making import CROSS, Attending, Bag, Squeeze, net
 
 # -- the causes
 
@@ -404,10 +316,6 @@ def with_data(**found: Any) -> Facts:
     return replace(plain(), data=replace(plain().data, **found))
 
 
-def around(value: float, half: float = 0.01) -> Estimate:
-    return Estimate(value, value - half, value + half)
-
-
 def test_copies_and_columns_that_tell() -> None:
     def copied(share: float) -> Facts:
         return with_data(duplicates=Duplicates(share, share, 0.0, around(share), around(0.0)))
@@ -468,82 +376,3 @@ def test_parts_that_differ_need_not_matter() -> None:
     finding = generalisation.mismatch_finding(gap)
     assert finding is not None
     assert not finding.supports
-
-
-# -- changes
-
-
-def zoo() -> Iterator[tuple[str, Facts]]:
-    """Jobs of all codings and kinds, with facts that make causes offer all they have."""
-    names = ["wrong_loss", "padding_leak", "frozen_parameters", "missing_position", "batchnorm_misuse", "saddle_point"]
-    names += ["unnormalised_input", "vanishing_gradient", "class_imbalance", "overfitting", "exploding_gradient"]
-    tables = {name: FAULTY[name] for name in names}
-    tables |= {"healthy output": LOOKALIKES["wrong_output_activation"], "dropout": LOOKALIKES["over_regularised"]}
-    tables |= {"one-hot": LOOKALIKES["wrong_loss"], "tiny batches": LOOKALIKES["batch_too_small"]}
-    tables |= {"softmax": OTHERS["double_softmax"][0], "decayed": OTHERS["model_bias"][0]}
-    for name, given in tables.items():
-        known = facts_of(given())
-        data = replace(
-            known.data,
-            drift=Drift(around(0.9), ((0, 1.0),), "trees"),
-            misaligned=Misaligned(1, False, 0.8, 0.0),
-            noise=Noise(around(0.2), tuple(range(40)), "confident predictions"),
-        )
-        yield name, replace(known, data=data)
-        reversed_, split = Misaligned(0, True, 0.8, 0.0), SortedSplit("targets", (0.0, 1.0), (1.0, 2.0))
-        slow = replace(known.model.optimizer, course=0.1, decoupled=True)
-        job = known.job.with_recipe(shuffle=False, schedule="cosine")
-        data = replace(data, misaligned=reversed_, sorted_split=split)
-        yield f"{name}, unshuffled", replace(known, data=data, job=job, model=replace(known.model, optimizer=slow))
-
-
-def snapshot(asked: Job) -> tuple[Any, ...]:
-    """What a job is made of, in values of their own."""
-    parts: list[Any] = [asked.task.train, asked.task.validation]
-    tensors = [t.clone() for rows in parts for t in (rows.inputs, rows.targets)] + [asked.sample.clone()]
-    torch.manual_seed(0)
-    weights = [p.detach().clone() for p in asked.recipe.model().parameters()]
-    return asked.recipe.as_json(), asked.task.loss, [id(rows) for rows in parts], tensors + weights
-
-
-def same(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-    return before[:3] == after[:3] and all(torch.equal(a, b) for a, b in zip(before[3], after[3], strict=True))
-
-
-def made(asked: Job, change: Change) -> Job | None:
-    """The changed job, its network built; None where it cannot be asked. Raises ValueError for undeclared fields."""
-    try:
-        after = changed(asked, change)
-        after.recipe.model()
-    except NotAskable:
-        return None
-    return after
-
-
-def test_every_change_of_every_cause_differs_in_the_fields_it_names_and_leaves_the_job_alone() -> None:
-    offered: dict[str, int] = {}
-    with preserved_rng(), threads(1):
-        for name, known in zoo():
-            before = snapshot(known.job)
-            for cause in CAUSES:
-                if cause.label == "class_imbalance" and labels.class_counts(known.job, "train") is None:
-                    continue  # there are no classes, so it is never asked
-                for change in cause.changes(known):
-                    assert change.words[:1].isupper(), change.name
-                    assert change.cost > 0
-                    after = made(known.job, change)
-                    if after is None:
-                        continue
-                    offered[cause.label] = offered.get(cause.label, 0) + 1
-                    assert set(known.job.diff(after)) == set(change.fields), (name, cause.label, change.name)
-            assert same(before, snapshot(known.job)), name
-    # a leak is mended by hand, and no training shows it
-    assert set(offered) == KNOWN - {"data_leak"}
-
-
-def test_a_change_that_does_more_than_it_says_is_refused() -> None:
-    sly = Change("sly", "Drop the schedule", ("schedule",), lambda j: j.with_recipe(schedule="cosine", epochs=99))
-    with pytest.raises(ValueError, match=r"'sly' changes \['epochs', 'schedule'\], and names \['schedule'\]"):
-        changed(plain().job, sly)
-    with pytest.raises(NotAskable, match="nothing would change"):
-        changed(plain().job, Change("none", "Do nothing", ("epochs",), lambda j: j))
