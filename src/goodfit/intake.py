@@ -48,7 +48,7 @@ def read_job(given: Mapping[str, Any], *, name: str = "job") -> Job:
     parts = {key: _rows(given[key], key) for key in ("train", "val", "test") if given.get(key) is not None}
     with preserved_rng():
         _check_model(given["model"])
-        _check_optimizer(given["model"], given["optimizer"])
+        _check_optimizer(given["model"], given["optimizer"], given.get("scheduler"))
         inputs, targets = _first_rows(parts["train"], min(SAMPLE, max(batch_size, 2)))
         outputs = _check_passes(given, parts["train"], inputs, targets, batch_size)
     coding = coding_of(objective, parts["train"], outputs)
@@ -257,7 +257,9 @@ def _made(factory: Callable[[], Any]) -> nn.Module:
     return made
 
 
-def _check_optimizer(factory: Callable[[], nn.Module], optimizer: Callable[[Any], Any]) -> None:
+def _check_optimizer(
+    factory: Callable[[], nn.Module], optimizer: Callable[[Any], Any], scheduler: Callable[[Any], Any] | None
+) -> None:
     module = factory()
     try:
         made = optimizer(iter(list(module.parameters())))
@@ -273,6 +275,31 @@ def _check_optimizer(factory: Callable[[], nn.Module], optimizer: Callable[[Any]
             "The 'optimizer' function returns an optimiser of other parameters than those it is given",
             _CALLS["optimizer"],
         )
+    _check_steps("optimizer", made, "without a closure")
+    if scheduler is not None:
+        _check_steps("scheduler", _scheduled(scheduler, made), "after each batch, without a loss")
+
+
+def _scheduled(scheduler: Callable[[Any], Any], optimizer: torch.optim.Optimizer) -> Any:
+    try:
+        return scheduler(optimizer)
+    except Exception as error:
+        raise SettingsError(f"The 'scheduler' function failed: {_said(error)}", _CALLS["scheduler"]) from error
+
+
+def _check_steps(key: str, made: Any, how: str) -> None:
+    """Whether ``made.step()`` can be called: L-BFGS wants a closure, and reducing on a plateau a loss."""
+    step = getattr(made, "step", None)
+    if step is not None and not any(_required(each) for each in inspect.signature(step).parameters.values()):
+        return
+    problem = f"What the {key!r} function returns must have a step() that is called {how}"
+    raise SettingsError(f"{problem}. Got {type(made).__name__} instead", _CALLS[key])
+
+
+def _required(parameter: inspect.Parameter) -> bool:
+    # A scheduler wraps the optimiser's own step so that its self shows.
+    fixed = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return fixed and parameter.default is parameter.empty and parameter.name != "self"
 
 
 def _first_rows(rows: Dataset[Batch], count: int) -> Batch:

@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 
 import goodfit
 from goodfit.causes import CAUSES
+from goodfit.core.errors import SettingsError
 from goodfit.core.evidence import Diagnosis, Reading
 from goodfit.core.job import Job
 from goodfit.core.runtime import preserved_rng
@@ -289,3 +290,27 @@ def test_a_batch_that_cannot_grow_does_not_end_the_diagnosis() -> None:
     parts = {"train": TensorDataset(x[:33], bits[:33]), "val": TensorDataset(x[33:], bits[33:])}
     found = goodfit.diagnose(**classes(**parts, model=lambda: net(outputs=2), batch_size=8, epochs=3))
     assert found.ranked
+
+
+UNSTEPPABLE = [
+    ("optimizer", lambda p: torch.optim.LBFGS(p), "without a closure. Got LBFGS"),
+    ("scheduler", lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o), "without a loss. Got ReduceLROnPlateau"),
+    ("scheduler", lambda o: 3, "Got int"),
+    ("scheduler", lambda o: {}["rate"], "The 'scheduler' function failed: KeyError: 'rate'"),
+]
+
+
+@pytest.mark.parametrize(("key", "made", "sentence"), UNSTEPPABLE)
+def test_what_cannot_be_stepped_is_refused_in_words(key: str, made: Any, sentence: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        goodfit.diagnose(**numbers(**{key: made}))
+    assert sentence in str(error.value)
+
+
+def test_an_optimiser_that_comes_with_a_scheduler_of_its_own_is_taken() -> None:
+    def scheduled(parameters: Iterable[Any]) -> torch.optim.Optimizer:
+        made = torch.optim.Adam(parameters, lr=0.02)
+        torch.optim.lr_scheduler.StepLR(made, 100)
+        return made
+
+    assert read(numbers(optimizer=scheduled, scheduler=lambda o: torch.optim.lr_scheduler.StepLR(o, 9)))

@@ -26,7 +26,7 @@ from goodfit.core.runtime import preserved_rng
 from goodfit.core.statistics import UnitScores
 from goodfit.core.trial import PartResult, Trial
 from goodfit.guide import experiments
-from goodfit.guide.experiments import Allowance, Effect, Laboratory, OutOfBudget, changed, effect, rows_of
+from goodfit.guide.experiments import Allowance, Effect, Laboratory, OutOfBudget, changed, effect, rows_of, shortened
 from goodfit.models.surgery import NotAskable
 from tests.guide.jobs import adam, classes, net, numbers, read, sgd
 
@@ -177,6 +177,26 @@ def test_a_change_that_cannot_be_trained_is_not_askable_and_not_tried_again(monk
     assert made == []
 
 
+@pytest.mark.parametrize("error", [KeyError("act"), AttributeError("act"), TypeError("act"), ValueError("act")])
+def test_an_exchanged_part_that_the_forward_cannot_take_is_not_askable(error: Exception) -> None:
+    class Particular(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.act, self.last = nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training and not isinstance(self.act, nn.ReLU):
+                raise error
+            found: Tensor = self.last(self.act(self.first(x)))
+            return found
+
+    swap = Change("tanh", "tanh", ("model.activation",), lambda job: job.with_model(activation="tanh"))
+    laboratory = Laboratory(read(numbers(model=Particular)), SEEDS, Allowance(10))
+    laboratory.control()
+    with pytest.raises(NotAskable, match="act"):
+        laboratory.treat(swap)
+
+
 def test_a_control_that_cannot_be_trained_is_an_error() -> None:
     laboratory = Laboratory(read(numbers(model=Fussy, batch_size=30)), SEEDS, Allowance(10))
     with pytest.raises(TrainingError, match="too many rows for me"):
@@ -275,6 +295,19 @@ def test_a_mended_job_of_twice_the_epochs_costs_two(monkeypatch: pytest.MonkeyPa
     longer = Laboratory(job.with_recipe(epochs=16), SEEDS, Allowance(1.5), rows=rows_of(job))
     with pytest.raises(OutOfBudget, match=r"2\.0 trainings"):
         longer.control()
+
+
+def test_a_short_run_has_the_share_of_the_rows_and_of_the_cost() -> None:
+    job = read(numbers(rows=400))
+    short = shortened(job, 0.25)
+    assert job.diff(short) == ("task.train", "task.validation")
+    inputs, all_inputs = short.task.train.inputs, job.task.train.inputs  # type: ignore[attr-defined]
+    assert len(inputs) == 75
+    places = [int((all_inputs == row).all(dim=1).nonzero()) for row in inputs]
+    assert places == sorted(places)
+    assert places[-1] > 200
+    assert rows_of(short) / rows_of(job) == pytest.approx(0.25)
+    assert len(shortened(job, 0.001).task.train.inputs) == 2 * job.recipe.batch_size  # type: ignore[attr-defined]
 
 
 # -- effects and their intervals

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
+import goodfit
 from goodfit.core.errors import TrainingError
 from goodfit.core.job import Job
 from goodfit.core.run import Outcome
@@ -154,17 +155,23 @@ def test_an_error_at_the_first_pass_is_said() -> None:
         tried(numbers(model=lambda: Failing(RuntimeError("no such wheel\nand more"), 0)))
 
 
-@pytest.mark.xfail(strict=True, reason="run_trial takes any RuntimeError after the first update for a divergence")
 def test_an_error_on_the_way_with_finite_outputs_is_no_divergence() -> None:
     with pytest.raises(TrainingError, match="no such wheel"):
         tried(numbers(model=lambda: Failing(RuntimeError("no such wheel"), 12)))
 
 
-@pytest.mark.xfail(strict=True, reason="run_trial lets exceptions through that are no RuntimeError or ValueError")
-@pytest.mark.parametrize("error", [KeyError("wheel"), AttributeError("wheel"), TypeError("wheel")])
-def test_any_error_of_the_persons_forward_is_a_training_error(error: Exception) -> None:
-    with pytest.raises(TrainingError, match="wheel"):
-        tried(numbers(model=lambda: Failing(error, 0)))
+@pytest.mark.parametrize("error", [KeyError("wheel"), AttributeError("wheel"), TypeError("wheel"), OSError("wheel")])
+@pytest.mark.parametrize("at", [0, 12])
+def test_any_error_of_the_persons_forward_is_a_training_error_with_its_line(error: Exception, at: int) -> None:
+    with pytest.raises(TrainingError, match=r"test_trials\.py, line \d+: The training failed: \w+: '?wheel"):
+        goodfit.diagnose(**numbers(model=lambda: Failing(error, at)))
+
+
+def test_a_loss_of_one_number_in_a_vector_is_a_loss() -> None:
+    plain, vector = tried(numbers()), tried(numbers(loss=lambda o, t: ((o - t) ** 2).mean().reshape(1)))
+    assert vector.outcome is Outcome.FINISHED
+    assert vector.train_losses == pytest.approx(plain.train_losses)
+    assert vector.validation.error == pytest.approx(plain.validation.error)
 
 
 # -- nothing is changed

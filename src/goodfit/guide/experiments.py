@@ -127,13 +127,17 @@ class Laboratory:
         if (name, seed) in self.known:
             return self.known[name, seed]
         job = make()
-        self.allowance.take(cost * rows_of(self.job) / self.rows)
+        if self.known or name or self.allowance.runs:  # the very first control is run until the deadline stops it
+            self.allowance.take(cost * rows_of(self.job) / self.rows)
         try:
             found = run_trial(job, seed, change=name, fields=fields, rows=self.rows, deadline=self.allowance.deadline)
-        except GoodfitError as error:
+        except NotAskable:
+            raise
+        except Exception as error:  # a person's own forward may raise anything where a part of it was exchanged
             if not name:
                 raise
-            raise NotAskable(f"the changed job cannot be trained: {error.problem}") from error
+            said = error.problem if isinstance(error, GoodfitError) else f"{type(error).__name__}: {error}"
+            raise NotAskable(f"the changed job cannot be trained: {said}") from error
         self.allowance.book(found)
         self.known[name, seed] = found
         return found

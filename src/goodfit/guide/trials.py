@@ -59,7 +59,7 @@ def run_trial(
             raise
         except (RuntimeError, ValueError, IndexError, FloatingPointError) as error:
             outcome, failure, curves = Outcome.DIVERGED, str(error).strip().splitlines()[0], [[], []]
-            if watch.model is None or not watch.updates:
+            if watch.model is None or not watch.updates or _gives_numbers(watch.model, job):
                 raise TrainingError(f"The training failed: {failure}", "Mend the job first.") from error
         module = watch.model
         if module is None:
@@ -113,6 +113,11 @@ class _Watch:
 def _norm(step: Step) -> float:
     grads = [p.grad for group in step.optimizer.param_groups for p in group["params"] if p.grad is not None]
     return float(torch.stack([g.detach().norm() for g in grads]).norm()) if grads else 0.0
+
+
+def _gives_numbers(model: nn.Module, job: Job) -> bool:
+    with evaluating(model), torch.random.fork_rng(devices=[]):
+        return bool(torch.isfinite(model(job.sample)).all())
 
 
 def judge(model: nn.Module, job: Job, rows: Dataset[Batch]) -> PartResult:

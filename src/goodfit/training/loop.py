@@ -110,7 +110,9 @@ class _Loop:
                 break
         self.epoch += 1
         # Added up here and not on the way: reading a loss waits for the device, and adding it costs a kernel.
-        return float(torch.stack(losses).cpu().double() @ torch.tensor(weights).double()) / sum(weights), outcome
+        return float(torch.stack(losses).flatten().cpu().double() @ torch.tensor(weights).double()) / sum(
+            weights
+        ), outcome
 
     def step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """One update of the weights; the batch's loss before it."""
