@@ -13,7 +13,7 @@ from goodfit.core import task
 from goodfit.core.errors import GoodfitError, NotFoundError
 from goodfit.data.questions import labels as label_questions
 from goodfit.data.questions import leaks, scales
-from goodfit.guide import inquiry
+from goodfit.guide import candidate, inquiry
 from goodfit.report.pages import INDEX, LINK, SECTIONS, Page, folder, page, pages, parsed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ PLACE = ROOT / "docs" / "causes"
 LABELS = tuple(cause.label for cause in CAUSES)
 PAGES = {label: (PLACE / f"{label}.md").read_text(encoding="utf-8") for label in LABELS}
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
-WHERE = (batch, generalisation, inquiry, label_questions, labels, leaks, loss, rate, scales, sequence, task)
+WHERE = (batch, candidate, generalisation, inquiry, label_questions, labels, leaks, loss, rate, scales, sequence, task)
 
 
 def prose(text: str) -> str:
