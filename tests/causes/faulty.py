@@ -211,8 +211,8 @@ def model_bias() -> Job:
 
 def class_imbalance() -> Job:
     r = np.random.default_rng(0)
-    y = (r.random(700) < 0.06).astype(int)
-    x = r.normal(size=(700, 5))
+    y = (r.random(500) < 0.06).astype(int)
+    x = r.normal(size=(500, 5))
     x[:, 0] += 1.8 * y
     test = r.integers(0, 2, 200)
     v = r.normal(size=(200, 5))

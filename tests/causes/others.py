@@ -248,3 +248,10 @@ OTHERS: Mapping[str, tuple[Callable[[], Job], str]] = {
     "mismatch": (mismatch, "overfitting"),
     "overfitting": (overfitting, "mismatch"),
 }
+
+
+def slipped_and_wide() -> Job:
+    """As `unnormalised_input`, but so wide that the wrong labels are learnt better by heart once columns are scaled."""
+    x, y, v, w = clouds(400, 3)
+    wide = np.array([1, 5, 10, 20, 40, 80.0])
+    return job((x * wide, np.roll(y, 1), v * wide, w), lambda: net(6, 32, 3), CROSS, adam(0.01))

@@ -13,6 +13,7 @@ from goodfit.guide.diagnosis import diagnose
 from goodfit.intake import read_job
 from tests.causes.jobs import FAULTY, LOOKALIKES, OTHERS
 from tests.causes.making import Job
+from tests.causes.others import slipped_and_wide
 
 LABELS = tuple(cause.label for cause in CAUSES)
 TWINS = {
@@ -64,3 +65,9 @@ def test_the_symptom_of_another_cause_does_not_mislead(label: str) -> None:
     made, truth = OTHERS[label]
     found = verdict(made)
     assert found.cause == truth, told(found)
+
+
+@pytest.mark.xfail(strict=True, reason="a gain on training rows with wrong labels is memory, and outranks the finding")
+def test_wrong_labels_learnt_better_by_heart_are_no_remedy() -> None:
+    found = verdict(slipped_and_wide)
+    assert found.cause == "bad_labels", told(found)
