@@ -51,16 +51,7 @@ def run_trial(
     began = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            run = fit(job.task, replace(job.recipe, seed=seed), [watch], deadline=deadline)
-            outcome, failure = run.outcome, ""
-            curves = [run.curve("train_loss")[1], run.curve("validation_loss")[1]]
-        except NotAskable:
-            raise
-        except (RuntimeError, ValueError, IndexError, FloatingPointError) as error:
-            outcome, failure, curves = Outcome.DIVERGED, str(error).strip().splitlines()[0], [[], []]
-            if watch.model is None or not watch.updates or _gives_numbers(watch.model, job):
-                raise TrainingError(f"The training failed: {failure}", "Mend the job first.") from error
+        ending = _trained(job, seed, watch, deadline)
         module = watch.model
         if module is None:
             raise TrainingError("The training ended before it began", "Mend the job first.")
@@ -69,20 +60,43 @@ def run_trial(
         change=change,
         fields=tuple(fields),
         seed=seed,
-        outcome=outcome,
+        outcome=ending.outcome,
         train=train,
         validation=validation,
-        train_losses=tuple(curves[0]),
-        validation_losses=tuple(curves[1]),
+        train_losses=tuple(ending.train_losses),
+        validation_losses=tuple(ending.validation_losses),
         validation_errors=dict(watch.scores),
         batch_losses=np.asarray([float(loss) for loss in watch.losses]),
         updates=watch.updates,
         work=watch.updates * min(job.recipe.batch_size, count_of(job.task.train)) / rows,
         seconds=time.monotonic() - began,
         weights={name: value.detach().clone() for name, value in module.state_dict().items()},
-        failure=failure,
+        failure=ending.failure,
         steps=tuple(watch.norms),
     )
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How a training went and ended."""
+
+    outcome: Outcome
+    train_losses: Sequence[float] = ()
+    validation_losses: Sequence[float] = ()
+    failure: str = ""
+
+
+def _trained(job: Job, seed: int, watch: _Watch, deadline: float | None) -> _Ending:
+    try:
+        run = fit(job.task, replace(job.recipe, seed=seed), [watch], deadline=deadline)
+    except NotAskable:
+        raise
+    except (RuntimeError, ValueError, IndexError, FloatingPointError) as error:
+        failure = str(error).strip().splitlines()[0]
+        if watch.model is None or not watch.updates or _gives_numbers(watch.model, job):
+            raise TrainingError(f"The training failed: {failure}", "Mend the job first.") from error
+        return _Ending(Outcome.DIVERGED, failure=failure)
+    return _Ending(run.outcome, run.curve("train_loss")[1], run.curve("validation_loss")[1])
 
 
 @dataclass
