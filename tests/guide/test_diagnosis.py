@@ -21,7 +21,6 @@ from goodfit.core.evidence import Diagnosis, Reading
 from goodfit.core.job import Job
 from goodfit.core.runtime import preserved_rng
 from goodfit.guide import diagnosis as guide
-from goodfit.guide.experiments import OutOfBudget
 from goodfit.guide.tree import TREE, question
 from tests.guide.jobs import adam, classes, drawn, net, numbers, read, sgd
 
@@ -228,9 +227,11 @@ def test_too_small_a_budget_is_undetermined_with_what_was_found_so_far() -> None
     assert {each.cause: each.symptom for each in found.ranked}["learning_rate_too_low"] > 0.5
 
 
-def test_less_than_one_training_is_out_of_budget() -> None:
-    with pytest.raises(OutOfBudget):
-        diagnosed(read(JOBS["rate too low"]), trainings=0.5)
+def test_less_than_one_training_is_one_and_nothing_more() -> None:
+    found = diagnosed(read(JOBS["rate too low"]), trainings=0.5)
+    assert found.cause == "undetermined"
+    assert found.cost is not None
+    assert found.cost.runs == 1
 
 
 def test_seconds_are_kept() -> None:

@@ -291,8 +291,9 @@ def test_laboratories_share_an_allowance(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_mended_job_of_twice_the_epochs_costs_two(monkeypatch: pytest.MonkeyPatch) -> None:
     counted(monkeypatch)
-    job = read(numbers())
-    longer = Laboratory(job.with_recipe(epochs=16), SEEDS, Allowance(1.5), rows=rows_of(job))
+    job, allowance = read(numbers()), Allowance(2.5)
+    Laboratory(job, SEEDS, allowance).control()
+    longer = Laboratory(job.with_recipe(epochs=16), SEEDS, allowance, rows=rows_of(job))
     with pytest.raises(OutOfBudget, match=r"2\.0 trainings"):
         longer.control()
 
