@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from goodfit.causes import CAUSES
 from goodfit.core.evidence import Diagnosis, Reading
@@ -25,7 +26,7 @@ TWINS = {
 
 
 def verdict(made: Callable[[], Job]) -> Diagnosis:
-    with preserved_rng(), threads(1):
+    with preserved_rng(), threads(1), threadpool_limits(1):
         return diagnose(read_job(made()), trainings=16, seeds=(0, 1))
 
 
