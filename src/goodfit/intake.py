@@ -219,10 +219,11 @@ def _pair(row: Any, key: str) -> tuple[Tensor, Tensor]:
     if not isinstance(row, tuple | list) or len(row) != 2:
         raise DataError("Its rows are not (input, target) pairs", "Return (x, y).", where=f"the job's {key!r}")
     try:
-        return torch.as_tensor(row[0]), torch.as_tensor(row[1])
+        inputs, target = torch.as_tensor(row[0]), torch.as_tensor(row[1])
     except (TypeError, ValueError, RuntimeError) as error:
         problem = f"A row holds what is not a tensor: {_said(error)}"
         raise DataError(problem, "Return tensors or arrays.", where=f"the job's {key!r}") from error
+    return inputs, target.float() if target.dtype is torch.bool else target
 
 
 def _check_finite(values: Tensor, key: str, what: str) -> None:

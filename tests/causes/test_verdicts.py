@@ -68,7 +68,6 @@ def test_the_symptom_of_another_cause_does_not_mislead(label: str) -> None:
     assert found.cause == truth, told(found)
 
 
-@pytest.mark.xfail(strict=True, reason="a gain on training rows with wrong labels is memory, and outranks the finding")
 def test_wrong_labels_learnt_better_by_heart_are_no_remedy() -> None:
     found = verdict(slipped_and_wide)
     assert found.cause == "bad_labels", told(found)

@@ -196,7 +196,6 @@ def test_logits_and_their_probabilities_have_the_same_errors() -> None:
     assert np.array_equal(found[0].sums, found[1].sums)
 
 
-@pytest.mark.xfail(strict=True, reason="threshold_of knows the classes of losses, not the functions")
 def test_a_square_turns_at_a_half_however_it_is_written() -> None:
     written = (nn.MSELoss(), functional.mse_loss, lambda o, t: ((o - t) ** 2).mean())
     outputs, targets = torch.tensor([-0.3, 1.2]), torch.tensor([0.0, 1.0])
@@ -211,7 +210,6 @@ def mean_and_variance() -> tuple[Objective, Tensor, Tensor]:
     return "regression", torch.tensor([1.0, 2.0, 3.0]), torch.zeros(3, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="coding_of takes them for another coding, and errors cannot shape them")
 @pytest.mark.parametrize("make", [whole_one_hot, mean_and_variance])
 def test_targets_that_a_persons_own_loss_takes_are_judged_or_refused_in_words(make: Callable[[], Any]) -> None:
     """One-hot rows of whole numbers; and a mean and a variance for one number a row."""

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from goodfit.core.job import CATEGORICAL, Coding
@@ -20,8 +20,8 @@ WORST = 1.0
 """Largest error share. A network worse than the best constant has learnt nothing, and one that is merely as bad as the
 constant is no better: without the limit, any change that keeps a diverging run finite would pass for a remedy."""
 
-LOGIT_LOSSES = (nn.BCEWithLogitsLoss, nn.SoftMarginLoss, nn.MultiLabelSoftMarginLoss, nn.HingeEmbeddingLoss)
-LOGIT_FUNCTIONS = ("binary_cross_entropy_with_logits", "soft_margin_loss", "multilabel_soft_margin_loss")
+FEW = 8
+"""Rows on which a loss is tried out."""
 
 
 def coding_of(objective: Objective, rows: Dataset[Batch], outputs: Tensor) -> Coding:
@@ -31,7 +31,7 @@ def coding_of(objective: Objective, rows: Dataset[Batch], outputs: Tensor) -> Co
         return Coding.REAL
     if objective == "sequence_labelling":
         return Coding.TOKENS
-    if not targets.is_floating_point():
+    if not targets.is_floating_point() and not (targets.ndim > 1 and targets.shape[1:] == outputs.shape[1:]):
         several = outputs.ndim > 1 and outputs.shape[1] > 1
         return Coding.CLASSES if several else Coding.BINARY if int(targets.max()) <= 1 else Coding.NUMBERED
     values = targets.unique() if targets.numel() < 10_000_000 else targets.flatten()[:100_000].unique()
@@ -39,7 +39,7 @@ def coding_of(objective: Objective, rows: Dataset[Batch], outputs: Tensor) -> Co
     columns = targets.shape[1] if targets.ndim > 1 else 1
     if columns == 1:
         return Coding.BINARY if binary else Coding.NUMBERED
-    if bool((targets.sum(dim=1) - 1).abs().max() < 1e-4):
+    if bool((targets.double().sum(dim=1) - 1).abs().max() < 1e-4):
         return Coding.ONE_HOT
     return Coding.MULTI_LABEL
 
@@ -76,21 +76,27 @@ def predicted(outputs: Tensor, coding: Coding, threshold: float) -> Tensor:
 
 
 def threshold_of(outputs: Tensor, targets: Tensor, loss: Loss) -> float:
-    """Where an output of one number turns from 0 to 1: at 0 for logits, else half-way between the two codes."""
-    name = getattr(loss, "__name__", "")
-    if isinstance(loss, LOGIT_LOSSES) or name in LOGIT_FUNCTIONS:
-        return 0.0
+    """Where an output of one number turns from 0 to 1: where the loss finds both equally wrong, at 0 (logits) or 1/2.
+
+    The loss itself is asked: a person's own function has no name to go by.
+    """
     if bool((targets < 0).any()):
         return 0.0
-    inside = bool(((outputs >= 0) & (outputs <= 1)).all())
-    squared = isinstance(loss, nn.MSELoss | nn.L1Loss | nn.SmoothL1Loss | nn.HuberLoss | nn.BCELoss)
-    return 0.5 if inside or squared else 0.0
+    sample, given = outputs[:FEW].detach(), targets[:FEW]
+    apart = []
+    for level in (0.0, 0.5):
+        try:
+            ones, zeros = (loss(torch.full_like(sample, level), torch.full_like(given, y)) for y in (1, 0))
+        except (RuntimeError, ValueError, IndexError, TypeError):
+            return 0.5 if bool(((outputs >= 0) & (outputs <= 1)).all()) else 0.0
+        apart.append(abs(float(ones) - float(zeros)))
+    return 0.5 if not apart[0] <= apart[1] else 0.0
 
 
 def errors(outputs: Tensor, targets: Tensor, coding: Coding, threshold: float) -> UnitScores:
     """Errors row by row: squared error, or the share of labels that are wrong. An output that is no number is wrong."""
     if coding is Coding.REAL:
-        shaped = outputs.reshape(targets.shape) if outputs.numel() == targets.numel() else outputs
+        shaped = _like(outputs, targets)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             squares = (shaped.double() - targets.double()) ** 2
@@ -103,6 +109,16 @@ def errors(outputs: Tensor, targets: Tensor, coding: Coding, threshold: float) -
     counted = (truth != IGNORED).double()
     rows = (wrong.double() * counted).reshape(len(truth), -1)
     return _units(rows.sum(dim=1), counted.reshape(len(truth), -1).sum(dim=1))
+
+
+def _like(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Outputs in the shape of targets; of more numbers a row than targets have (a mean and a variance), the first."""
+    if outputs.numel() == targets.numel():
+        return outputs.reshape(targets.shape)
+    wanted, given = (each.reshape(len(targets), -1).shape[1] for each in (targets, outputs))
+    if given < wanted:
+        return outputs
+    return outputs.reshape(len(targets), -1)[:, :wanted].reshape(targets.shape)
 
 
 def constant_error(targets: Tensor, coding: Coding) -> float:

@@ -113,6 +113,10 @@ class Round:
         if facts.train_error <= SMALL:
             self._leave([c for c in asked if not self._shows_in_validation(c)], "the training error is small")
             asked = [c for c in asked if self._shows_in_validation(c)]
+        wrong = self.candidates.get("bad_labels")
+        if wrong is not None and wrong.value >= PLAIN:
+            self._leave(asked, "the labels are wrong: what fits them better learns them by heart")
+            asked = []
         for candidate in asked:
             if candidate.symptom.score < PLAIN and not self.paired:
                 self._ask_pairs()
