@@ -128,7 +128,7 @@ def balanced_loss() -> Change:
     """Weight each class by the inverse of its share (King & Zeng 2001)."""
 
     def apply(job: Job) -> Job:
-        if job.coding is Coding.MULTI_LABEL or job.coding is Coding.NUMBERED:
+        if job.coding in (Coding.MULTI_LABEL, Coding.NUMBERED, Coding.REAL):
             raise NotAskable("the classes cannot be weighted in this coding of the targets")
         targets = class_numbers(_targets(job), job.coding)
         known = targets[targets != IGNORED]

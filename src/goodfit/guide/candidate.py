@@ -21,6 +21,8 @@ where the cause shows no symptom: on healthy runs small gains always exist (benc
 often the rule is wrong)."""
 SHARE = 0.2
 """It must also close this part of the distance to what is known to be reachable."""
+MOSTLY_GAP = 4.0
+"""A validation error so many times the training error is asked for restraint before causes without a plain symptom."""
 PRIOR = 0.35
 """What an effect counts without any symptom; with the full symptom it counts one."""
 FAINT = 0.1

@@ -25,6 +25,7 @@ from goodfit.guide.candidate import (
     FAINT,
     HINT,
     LARGE,
+    MOSTLY_GAP,
     PLAIN,
     PLAINEST,
     SHORT_RUNS_MISLEAD,
@@ -54,6 +55,8 @@ class Round:
     judge: Judge
     not_asked: dict[str, str] = field(default_factory=dict)
     out_of_budget: str = ""
+    restrained: bool = False
+    """More restraint was asked for."""
     paired: bool = False
     """Pairs of changes were tried."""
     baselines: dict[str, Estimate] = field(default_factory=dict)
@@ -120,6 +123,8 @@ class Round:
         for candidate in asked:
             if candidate.symptom.score < PLAIN and not self.paired:
                 self._ask_pairs()
+            if candidate.symptom.score < PLAIN and facts.validation_error > MOSTLY_GAP * facts.train_error:
+                self._ask_restraint()
             if candidate.symptom.score < FAINT:
                 self.not_asked[candidate.cause.label] = "no symptom"
             elif candidate.potential <= self.judge.best_value() + 1e-9:
@@ -162,8 +167,9 @@ class Round:
     def _ask_restraint(self) -> None:
         """Overfitting, once nothing else explains the gap."""
         candidate = self.candidates.get("overfitting")
-        if candidate is None:
+        if candidate is None or self.restrained:
             return
+        self.restrained = True
         gap = self.facts.validation_error - self.facts.train_error
         apart = self.candidates.get("mismatch")
         if gap > 2 * SMALL and apart is not None and apart.symptom.score > FAINT and not apart.value:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
@@ -91,11 +92,12 @@ def inspect_data(job: Job, seed: int) -> tuple[DataFacts, NotRun]:
         "order": lambda: scales.order(y, x, objective),
         "padding": lambda: scales.padding(x, y),
     }
-    found = {name: ask(name, question, not_run) for name, question in questions.items()}
-    simple = found["quick"]
-    if simple is not None:
-        found["noise"] = ask("noise", lambda: labels.noise(simple, seed), not_run)
-        found["recoded"] = ask("recoded", lambda: labels.recoded(simple), not_run)
+    with threadpool_limits(1):  # on small matrices a second thread costs far more than it brings
+        found = {name: ask(name, question, not_run) for name, question in questions.items()}
+        simple = found["quick"]
+        if simple is not None:
+            found["noise"] = ask("noise", lambda: labels.noise(simple, seed), not_run)
+            found["recoded"] = ask("recoded", lambda: labels.recoded(simple), not_run)
     return DataFacts(**found), not_run
 
 
