@@ -114,7 +114,7 @@ def gives(monkeypatch: pytest.MonkeyPatch, found: Diagnosis | BaseException) -> 
         "dead_units",
         "contradicts",
         "vanishing_gradient: gone once the rate is mended",
-        "too_few_epochs (found on the mended job)",
+        "too_few_epochs (beside it, or on the mended job)",
         "training loss: large",
         "4 trainings' worth of work in 5 runs, 12 s",
         "goodfit explain learning_rate_too_high",

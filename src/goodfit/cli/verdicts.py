@@ -47,7 +47,7 @@ def _found(document: Json) -> Iterator[tuple[str, str]]:
     for label, reason in document["consequences"].items():
         yield "explains", f"{label}: {reason}"
     if document["further"]:
-        yield "further", f"{', '.join(document['further'])} (found on the mended job)"
+        yield "further", f"{', '.join(document['further'])} (beside it, or on the mended job)"
     for answer in document["path"]:
         told = f"{answer['question']}: {answer['answer']}. {answer['sentence']}"
         yield "path" if answer is document["path"][0] else "", told

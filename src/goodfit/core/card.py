@@ -121,7 +121,7 @@ def _rows(diagnosis: Diagnosis) -> Iterable[tuple[str, str]]:
     if diagnosis.consequences:
         yield "explains", ", ".join(diagnosis.consequences) + "."
     if diagnosis.further:
-        yield "further", ", ".join(diagnosis.further) + " (found on the mended job)."
+        yield "further", ", ".join(diagnosis.further) + " (beside it, or on the mended job)."
     if diagnosis.cost is not None:
         yield "cost", f"{cost_of(diagnosis.cost)}."
 

@@ -97,7 +97,7 @@ class Diagnosis:
     consequences: Mapping[str, str] = field(default_factory=dict)
     """Causes whose symptom was there and is explained by the primary one, with the reason."""
     further: tuple[str, ...] = ()
-    """Causes found on the mended job."""
+    """Causes found beside the primary one, or on the mended job."""
     cost: Cost | None = None
     treated: Treated | None = None
     baselines: Mapping[str, Estimate] = field(default_factory=dict)

@@ -170,7 +170,7 @@ def _consequences(rounds: Sequence[_Asked]) -> dict[str, str]:
     facts = Facts(job, first.round.facts.data, model, end, trial, {})
     found = {}
     for candidate in strong:
-        if candidate.cause.label == first.cause.cause.label:
+        if candidate.cause.label in (first.cause.cause.label, first.cause.partner):
             continue
         after = candidate.cause.symptom(facts).score
         if after < candidate.symptom.score / 2:
