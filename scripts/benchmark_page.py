@@ -21,9 +21,9 @@ HEAD = """# Benchmarks
 The last figures of the scripts in `bench/`, run by hand and written here by `scripts/benchmark_page.py`. Every
 script takes `--quick` (under a minute) and `--out FILE.json`. A figure against a peer is the median of ratios
 measured in turns, A B A B, in one process; its interval is the range from quartile to quartile. Other intervals
-are 95 % bootstrap intervals over test rows, and of shares of verdicts Wilson's. The thresholds of a diagnosis were set while
-looking at the practice cases and at `bench/jobs`: a verdict on jobs that nobody here has seen is right less often (the 57
-jobs `c01` to `c57` were written without knowledge of the method; at their first reading 50 of them were right). Lightning and skorch are measured where they are installed
+are 95 % bootstrap intervals over test rows, and of shares of verdicts Wilson's. The thresholds of a diagnosis were
+set while looking at the practice cases and at `bench/jobs`: on jobs that nobody here has seen, verdicts will be right
+less often than in these tables. Lightning and skorch are measured where they are installed
 (`./dev python -m pip install -c constraints.txt lightning skorch`). The machine is shared:
 seconds vary by a factor of two, ratios by about a tenth.
 """
