@@ -317,7 +317,7 @@ def _check_passes(
 ) -> Tensor:
     """One forward pass and loss for the full batch and for the sizes that a pass over the rows also makes."""
     module: nn.Module = given["model"]()
-    sizes = {min(batch_size, len(inputs)), 1, len(inputs)}
+    sizes = {min(batch_size, len(inputs)), len(inputs)}
     if left := count_of(rows) % batch_size:
         sizes.add(min(left, len(inputs)))
     module.eval()

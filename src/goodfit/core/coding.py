@@ -60,7 +60,10 @@ def class_numbers(targets: Tensor, coding: Coding) -> Tensor:
     if coding in (Coding.BINARY, Coding.NUMBERED):
         flat = targets.reshape(len(targets), -1)[:, 0]
         return (flat > 0).long() if coding is Coding.BINARY else flat.round().long()
-    return (targets > 0).long() if coding is Coding.MULTI_LABEL else targets.reshape(targets.shape).long()
+    if coding is Coding.MULTI_LABEL:
+        return (targets > 0).long()
+    single = coding is Coding.CLASSES and targets.ndim == 2 and targets.shape[1] == 1
+    return (targets[:, 0] if single else targets).long()
 
 
 def predicted(outputs: Tensor, coding: Coding, threshold: float) -> Tensor:

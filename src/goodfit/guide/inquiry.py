@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 
 from goodfit.causes import CAUSES, Branch, Change, Facts, changes
+from goodfit.causes.cause import NONE
 from goodfit.core.evidence import Reading
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry
@@ -35,6 +37,7 @@ from goodfit.guide.candidate import (
     told,
 )
 from goodfit.guide.experiments import Laboratory, OutOfBudget, changed
+from goodfit.guide.inspection import ask
 from goodfit.guide.judge import Judge
 from goodfit.models.surgery import NotAskable
 
@@ -65,8 +68,12 @@ class Round:
     @classmethod
     def of(cls, facts: Facts, laboratory: Laboratory, screen: Laboratory, inquiry: Inquiry, mended: Set[str]) -> Round:
         """A round about ``facts``, without the causes ``mended`` in earlier rounds."""
-        known = {c.label: Candidate(c, c.symptom(facts)) for c in CAUSES if c.label not in mended}
-        return cls(facts.job, facts, laboratory, screen, inquiry, Judge(facts, known))
+        not_run: dict[str, str] = {}
+        known = {}
+        for cause in CAUSES:
+            if cause.label not in mended:
+                known[cause.label] = Candidate(cause, ask(cause.label, partial(cause.symptom, facts), not_run) or NONE)
+        return cls(facts.job, facts, laboratory, screen, inquiry, Judge(facts, known), not_run)
 
     @property
     def candidates(self) -> Mapping[str, Candidate]:
@@ -97,7 +104,7 @@ class Round:
 
     def _find(self, label: str) -> None:
         candidate = self.candidates[label]
-        finding = candidate.cause.finding(self.facts)
+        finding = ask(label, partial(candidate.cause.finding, self.facts), self.not_asked)
         if finding is None:
             return
         reading = Reading.SUPPORTS if finding.supports else Reading.INCONCLUSIVE
