@@ -8,18 +8,26 @@ from goodfit.causes.facts import Facts
 
 
 def frozen(facts: Facts) -> Symptom:
-    model, end = facts.model, facts.end
+    model = facts.model
     if model.anatomy.unregistered:
         return Symptom(0.9, f"{', '.join(model.anatomy.unregistered[:3])} hidden from parameters()")
     if model.optimizer.missing:
         return Symptom(0.85, f"{', '.join(model.optimizer.missing[:3])} not given to the optimiser")
     if model.anatomy.frozen:
         return Symptom(0.8, f"{', '.join(model.anatomy.frozen[:3])} do not require a gradient")
-    if end.unmoved and not model.start.dead_share > 0.9 and not all(each.zero for each in model.anatomy.layers[1:]):
-        cut = set(end.unmoved) <= set(model.start.unreached)
+    still = _still(facts)
+    if still and not model.start.dead_share > 0.9 and not all(each.zero for each in model.anatomy.layers[1:]):
+        cut = set(still) <= set(model.start.unreached)
         words = "get no gradient" if cut else "did not move at all"
-        return Symptom(0.9 if cut else 0.6, f"{', '.join(end.unmoved[:3])} {words}")
+        return Symptom(0.9 if cut else 0.6, f"{', '.join(still[:3])} {words}")
     return NONE
+
+
+def _still(facts: Facts) -> list[str]:
+    """Parameters of layers of which nothing moved: a part alone may have nothing to learn (a state always 0)."""
+    unmoved = set(facts.end.unmoved)
+    moved = {name.rpartition(".")[0] for name in facts.control.weights if name not in unmoved}
+    return [name for name in facts.end.unmoved if "." not in name or name.rpartition(".")[0] not in moved]
 
 
 def frozen_changes(facts: Facts) -> tuple[Change, ...]:
