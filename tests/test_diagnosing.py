@@ -205,7 +205,7 @@ BAD: list[tuple[dict[str, Any], type[GoodfitError], str]] = [
     ({"train": Broken()}, DataError, "The job cannot be read: KeyError: 'no file for row 57'"),
     ({"optimizer": lambda p: torch.optim.Adam(SHARED.parameters())}, SettingsError, "other parameters"),
     ({"optimizer": lambda p: None}, SettingsError, "must return a torch optimiser"),
-    ({"model": OneSize}, SettingsError, "The model fails on a batch of 1 rows"),
+    ({"model": OneSize}, SettingsError, "The model fails on a batch of 6 rows"),
     ({"batch_size": 0}, SettingsError, "The 'batch_size' of a job must be a whole number from 1"),
     ({"task": "clasification"}, SettingsError, "Did you mean 'classification'?"),
     ({"budget": "soon"}, SettingsError, "The 'budget' must be"),
