@@ -48,7 +48,7 @@ def write_idx(path: Path, array: np.ndarray[Any, Any], code: int = 8) -> Path:
     header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
     data = header + array.astype({8: ">u1", 11: ">i2", 13: ">f4"}[code]).tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     return path
 
 
