@@ -20,7 +20,7 @@ TEXT = "één\nдва\n三\n"
         TEXT.encode(),
         TEXT.encode("utf-8-sig"),
         TEXT.encode("utf-16"),
-        gzip.compress(TEXT.encode(, mtime=0)),
+        gzip.compress(TEXT.encode(), mtime=0),
         TEXT.replace("\n", "\r\n").encode(),
         TEXT.replace("\n", "\r").encode(),
     ],
@@ -44,7 +44,7 @@ def test_the_head_of_a_packed_file_is_unpacked(tmp_path: Path) -> None:
         (b" \n", "words: the file is empty"),
         (b"one\ntwo\n\xe9t\xe9\n", "words, line 3: byte 0xe9 is not UTF-8. Save the file as UTF-8"),
         (b"one\0two", "words: binary data, where text is needed"),
-        (gzip.compress(TEXT.encode(, mtime=0))[:-6], "words: a broken gzip file"),
+        (gzip.compress(TEXT.encode(), mtime=0)[:-6], "words: a broken gzip file"),
         (b"\x1f\x8b\x08" + bytes(9) + b"junk", "words: a broken gzip file"),
     ],
 )

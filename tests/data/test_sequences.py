@@ -111,7 +111,7 @@ def test_every_way_of_writing_gives_the_same_sentences(write: Write, content: st
 
 def test_gzip_and_lists_give_the_same_sentences(tmp_path: Path) -> None:
     packed = tmp_path / "tokens.tsv.gz"
-    packed.write_bytes(gzip.compress(columns(, mtime=0).encode()))
+    packed.write_bytes(gzip.compress(columns().encode(), mtime=0))
     assert pairs_of(read(packed)) == EXPECTED
     lists = [([token for token, _ in each], [label for _, label in each]) for each in sentences()]
     assert pairs_of(read(lists)) == EXPECTED
