@@ -142,9 +142,10 @@ class Round:
                     self._ask_unchangeable()
 
     def _ask_unchangeable(self) -> None:
-        """A plain symptom that cannot be mended from outside: does a standard network without it fit?"""
+        """A plain fault of the set-up that cannot be mended from outside: does a standard network without it fit?"""
         bias = self.candidates.get("model_bias")
-        plain = [c for c in self.judge.ranked() if c.reading is Reading.NOT_ASKABLE and c.symptom.score >= PLAINEST]
+        faults = [c for c in self.judge.ranked() if c.cause.branch is Branch.SETUP and c.symptom.score >= PLAINEST]
+        plain = [c for c in faults if c.reading is Reading.NOT_ASKABLE]
         if bias is None or not plain or plain[0].potential <= self.judge.best_value():
             return
         change = bias.cause.changes(self.facts)[-1]
