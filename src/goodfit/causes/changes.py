@@ -17,6 +17,7 @@ from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
 from goodfit.core.task import IGNORED, Loss, Rows
 from goodfit.models.surgery import NotAskable
+from goodfit.probes.invariance import before_padding
 
 
 def rate(factor: float) -> Change:
@@ -207,10 +208,7 @@ def _weighted(job: Job, weights: Tensor) -> Loss:
 
 
 def _ignored_at_padding(rows: Rows, value: float) -> Tensor:
-    filled = rows.inputs != value
-    if filled.ndim == 3:
-        filled = filled.any(dim=2)
-    real = filled.flip(1).cummax(dim=1).values.flip(1)
+    real = before_padding(rows.inputs, value)
     return torch.where(real, rows.targets, torch.full_like(rows.targets, IGNORED))
 
 

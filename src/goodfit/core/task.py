@@ -57,7 +57,11 @@ class Rows(Dataset[Batch]):
 
 def first(rows: Dataset[Batch], count: int) -> Dataset[Batch]:
     """The first ``count`` rows, or all where there are fewer."""
-    index = torch.arange(min(count, count_of(rows)))
+    return chosen(rows, torch.arange(min(count, count_of(rows))))
+
+
+def chosen(rows: Dataset[Batch], index: Tensor) -> Dataset[Batch]:
+    """The rows at ``index``, in that order; in memory where all of them are."""
     if not isinstance(rows, Rows):
         return Subset(rows, index.tolist())
     return Rows(*rows.batch(index), None if rows.lengths is None else rows.lengths[index])

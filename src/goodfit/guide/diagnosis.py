@@ -103,7 +103,7 @@ def _further(rounds: list[_Asked], seeds: Sequence[int], allowance: Allowance, i
     error = sum(t.validation.error for t in treated) / len(treated)
     if error < reach + SMALL or allowance.trainings - allowance.spent < ROUND_COST:
         return None
-    job = changed(last.round.job, last.cause.change)
+    job = changed(last.round.facts.job, last.cause.change)
     laboratory = Laboratory(job, seeds, allowance, rows=last.round.laboratory.rows)
     laboratory.known = {("", t.seed): replace(t, change="", fields=()) for t in treated}
     inquiry.asking("what is left on the mended job?")
@@ -162,7 +162,7 @@ def _consequences(rounds: Sequence[_Asked]) -> dict[str, str]:
     strong = [c for c in first.round.candidates.values() if c.symptom.score >= 0.4 and c is not first.cause]
     if not strong:
         return {}
-    job = changed(first.round.job, first.cause.change)
+    job = changed(first.round.facts.job, first.cause.change)
     seed = first.round.laboratory.seeds[0]
     trial = first.cause.effect.trials[0]
     model, _ = inspect_model(job, seed)

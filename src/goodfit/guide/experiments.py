@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset
 
 from goodfit.causes.cause import Change
 from goodfit.core.coding import WORST
 from goodfit.core.errors import GoodfitError
 from goodfit.core.evidence import Cost
 from goodfit.core.job import Job
+from goodfit.core.runtime import preserved_rng
 from goodfit.core.statistics import Estimate
-from goodfit.core.task import Batch, Rows, count_of
+from goodfit.core.task import Batch, chosen, count_of
 from goodfit.core.trial import PartResult, Trial
 from goodfit.guide.trials import run_trial
 from goodfit.models.surgery import NotAskable
@@ -151,10 +152,7 @@ def shortened(job: Job, share: float) -> Job:
 
 def _some(rows: Dataset[Batch], wanted: int, seed: int) -> Dataset[Batch]:
     order = torch.randperm(count_of(rows), generator=torch.Generator().manual_seed(seed))
-    index = order[:wanted].sort().values
-    if not isinstance(rows, Rows):
-        return Subset(rows, index.tolist())
-    return Rows(*rows.batch(index), None if rows.lengths is None else rows.lengths[index])
+    return chosen(rows, order[:wanted].sort().values)
 
 
 def rows_of(job: Job) -> float:
@@ -162,6 +160,12 @@ def rows_of(job: Job) -> float:
     batches = math.ceil(count_of(job.task.train) / job.recipe.batch_size)
     updates = min(job.recipe.epochs * batches, job.recipe.max_updates or 10**12)
     return float(updates * min(job.recipe.batch_size, count_of(job.task.train)))
+
+
+def parameters_of(job: Job) -> int:
+    """Numbers that the job's network can learn or hold."""
+    with preserved_rng():
+        return sum(p.numel() for p in job.recipe.model().parameters())
 
 
 def changed(job: Job, change: Change) -> Job:

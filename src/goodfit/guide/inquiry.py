@@ -16,10 +16,8 @@ import numpy as np
 from goodfit.causes import CAUSES, Branch, Change, Facts, changes
 from goodfit.causes.cause import NONE
 from goodfit.core.evidence import Reading
-from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry
 from goodfit.core.run import Outcome
-from goodfit.core.runtime import preserved_rng
 from goodfit.core.statistics import Estimate
 from goodfit.guide.candidate import (
     CHEAPER,
@@ -36,7 +34,7 @@ from goodfit.guide.candidate import (
     Candidate,
     told,
 )
-from goodfit.guide.experiments import Laboratory, OutOfBudget, changed
+from goodfit.guide.experiments import Laboratory, OutOfBudget, changed, parameters_of
 from goodfit.guide.inspection import ask
 from goodfit.guide.judge import Judge
 from goodfit.models.surgery import NotAskable
@@ -48,7 +46,6 @@ SLOWEST = changes.rate(0.001)
 class Round:
     """What one round asked and found."""
 
-    job: Job
     facts: Facts
     laboratory: Laboratory
     """Where verdicts are confirmed: trainings of full length."""
@@ -73,7 +70,7 @@ class Round:
         for cause in CAUSES:
             if cause.label not in mended:
                 known[cause.label] = Candidate(cause, ask(cause.label, partial(cause.symptom, facts), not_run) or NONE)
-        return cls(facts.job, facts, laboratory, screen, inquiry, Judge(facts, known), not_run)
+        return cls(facts, laboratory, screen, inquiry, Judge(facts, known), not_run)
 
     @property
     def candidates(self) -> Mapping[str, Candidate]:
@@ -196,7 +193,8 @@ class Round:
         bias = self.candidates.get("model_bias")
         if bias is None or bias.effect is None or bias.change is None or bias.value < self.judge.best_value():
             return
-        if "model.stand_in" in bias.change.fields and not self._more_flexible(bias.change):
+        job = self.facts.job
+        if "model.stand_in" in bias.change.fields and parameters_of(changed(job, bias.change)) <= parameters_of(job):
             self.judge.contradict("model_bias", "a SIMPLER network fits: the failure is one of optimisation")
             self._blame_optimisation(bias)
             self.judge.weigh()
@@ -265,13 +263,6 @@ class Round:
                 change = changes.both(one, other)
                 found.setdefault(change.name, change)
         return list(found.values())
-
-    def _more_flexible(self, change: Change) -> bool:
-        sizes = []
-        for job in (self.job, changed(self.job, change)):
-            with preserved_rng():
-                sizes.append(sum(p.numel() for p in job.recipe.model().parameters()))
-        return sizes[1] > sizes[0]
 
     def _blame_optimisation(self, bias: Candidate) -> None:
         """A simpler network that fits shows a failure of optimisation; the plainest symptom tells which."""

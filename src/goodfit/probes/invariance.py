@@ -187,14 +187,22 @@ def _real(inputs: Tensor, padding: float) -> Tensor:
 
     Everything is real where that value is an ordinary one: where rows end in it about as often as it stands before.
     """
-    filled = inputs != padding
-    if filled.dim() == 3:
-        filled = filled.any(dim=2)
-    real = filled.flip(1).cummax(dim=1).values.flip(1)
+    filled = _filled(inputs, padding)
+    real = before_padding(inputs, padding)
     inside = real[:, 1:]  # a position whose successor is real cannot be padding
     ordinary = float((inside & ~filled[:, :-1]).sum()) / max(1.0, float(inside.sum()))
     ending = float((~real[:, -1]).float().mean())
     return real if ordinary < ending / 2 else torch.ones_like(real)
+
+
+def before_padding(inputs: Tensor, padding: float) -> Tensor:
+    """(batch, length): False for the positions at a row's end that hold nothing but ``padding``."""
+    return _filled(inputs, padding).flip(1).cummax(dim=1).values.flip(1)
+
+
+def _filled(inputs: Tensor, padding: float) -> Tensor:
+    filled = inputs != padding
+    return filled.any(dim=2) if filled.dim() == 3 else filled
 
 
 def _permutation(real: Tensor) -> Tensor:
