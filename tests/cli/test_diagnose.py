@@ -166,7 +166,7 @@ def test_the_report_is_one_page_that_asks_for_nothing(monkeypatch: pytest.Monkey
         "Learning rate too high",
         "-34 % [-40 %, -28 %]",
         "dead_units",
-        "there is no gap",
+        "There is no gap",
         'class="range"',
     ):
         assert expected in page

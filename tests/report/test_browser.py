@@ -9,9 +9,11 @@ from pathlib import Path
 
 import plotly.offline
 import pytest
-from made import HOSTILE, HOSTILE_KINDS, make_run, series_content, table_content
+from made import HOSTILE, HOSTILE_KINDS, LONG, RTL, make_run, series_content, table_content
 
-from goodfit.report import html
+from goodfit.core.evidence import Diagnosis, Evidence, Reading
+from goodfit.core.statistics import Estimate
+from goodfit.report import html, verdicts
 from goodfit.report.figures import DARK, LIGHT
 from goodfit.report.views import Content
 
@@ -70,9 +72,12 @@ class Visit:
 def visit(browser: playwright.Browser, tmp_path: Path) -> Iterator:
     contexts = []
 
-    def opened(content: Content, **options: object) -> Visit:
+    def opened(content: Content | str, **options: object) -> Visit:
         path = tmp_path / "report.html"
-        html.write(path, content)
+        if isinstance(content, str):
+            path.write_text(content, encoding="utf-8")
+        else:
+            html.write(path, content)
         contexts.append(browser.new_context(**{"viewport": WIDE, **options}))
         found = Visit(contexts[-1].new_page(), path.as_uri())
         found.page.on("console", lambda message: found.complaints.append(message.text))
@@ -107,6 +112,22 @@ def test_everything_is_drawn_at_both_widths_and_hostile_text_is_text(visit, kind
     drawn = seen.page.eval_on_selector_all(".plot svg text", "all => all.map(each => each.textContent).join(' ')")
     assert "</scr" in drawn
     assert "&lt;" not in drawn
+    seen.assert_quiet()
+
+
+def test_a_diagnosis_fits_both_widths_and_stays_a_table(visit) -> None:
+    row = Evidence(HOSTILE, "", (), Estimate(0.3, 0.2, 0.4), Reading.SUPPORTS, seen=LONG, change=RTL)
+    found = Diagnosis(HOSTILE, LONG, (), ranked=(row, row), not_asked={HOSTILE: RTL, "rate": RTL})
+    seen = visit(verdicts.render(found, HOSTILE, HOSTILE))
+    for size in (WIDE, NARROW):
+        seen.page.set_viewport_size(size)
+        assert seen.fits()
+        assert seen.page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.scroll'))")
+        assert seen.page.get_by_role("row").count() == 3 - (size is NARROW)
+        assert seen.page.get_by_role("rowheader").count() == 2
+        assert seen.page.locator(".forest svg").first.bounding_box()["width"] > 100
+    assert seen.page.locator("#not-asked dt").count() == 1
+    assert HOSTILE in seen.page.inner_text("#not-asked dd")
     seen.assert_quiet()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from goodfit.core import card
@@ -60,6 +60,7 @@ def render(diagnosis: Diagnosis, name: str, command: str = "") -> str:
             forest=forest(diagnosis),
             change=card.change_of(diagnosis) if card.is_problem(diagnosis) else "",
             cost=card.cost_of(diagnosis.cost) if diagnosis.cost else "",
+            unasked=by_reason(diagnosis.not_asked),
             percent=card.percent,
         )
     )
@@ -84,6 +85,14 @@ def forest(diagnosis: Diagnosis) -> Forest:
     )
     zero = place(Estimate(0.0, 0.0, 0.0), low, high)
     return Forest(rows, zero[1] if zero else 0.0, card.percent(low, "+"), card.percent(high, "+"))
+
+
+def by_reason(unasked: Mapping[str, str]) -> dict[str, list[str]]:
+    """The questions that share a reason together: most are not asked for the same one."""
+    found: dict[str, list[str]] = {}
+    for question, reason in unasked.items():
+        found.setdefault(reason, []).append(question)
+    return found
 
 
 def _told(evidence: Evidence) -> bool:
