@@ -15,7 +15,7 @@ from goodfit.causes.cause import Change
 from goodfit.causes.facts import Facts
 from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
-from goodfit.core.task import IGNORED, Loss, Rows
+from goodfit.core.task import IGNORED, Loss, Rows, together
 from goodfit.models.surgery import NotAskable
 from goodfit.probes.invariance import before_padding
 
@@ -84,6 +84,8 @@ def standardise(facts: Facts) -> Change:
         inputs = _inputs(job)
         axes = [0, *range(2, inputs.ndim)] if inputs.ndim > 3 else [0, 1] if inputs.ndim == 3 else [0]
         mean, std = inputs.mean(axes, keepdim=True)[0], inputs.std(axes, keepdim=True)[0]
+        if codes := len(job.task.signature.categories):  # codes of categories stand last, and have no size
+            mean[-codes:], std[-codes:] = 0.0, 1.0
         std = torch.where(std > 1e-6 * inputs.abs().max().clamp_min(1e-12), std, torch.ones_like(std))
         return job.with_model(standardise=(mean, std))
 
@@ -148,10 +150,9 @@ def resplit(seed: int = 0) -> Change:
         train, validation = job.task.train, job.task.validation
         if not isinstance(train, Rows) or not isinstance(validation, Rows):
             raise NotAskable("the data are not held in memory")
-        inputs = torch.cat([train.inputs, validation.inputs])
-        targets = torch.cat([train.targets, validation.targets])
-        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
-        parts = [Rows(inputs[index], targets[index]) for index in (order[: len(train)], order[len(train) :])]
+        rows = together(train, validation)
+        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+        parts = [rows.taken(index) for index in (order[: len(train)], order[len(train) :])]
         return job.with_task(train=parts[0], validation=parts[1])
 
     words = "Split training and validation rows at random"
@@ -166,7 +167,7 @@ def masked_padding(value: float) -> Change:
         for name, rows in (("train", job.task.train), ("validation", job.task.validation)):
             if not isinstance(rows, Rows):
                 raise NotAskable("the data are not held in memory")
-            parts[name] = Rows(rows.inputs, _ignored_at_padding(rows, value))
+            parts[name] = Rows(rows.inputs, _ignored_at_padding(rows, value), rows.lengths)
         if parts["train"].targets.equal(job.task.train.targets):  # type: ignore[attr-defined]
             raise NotAskable("no target stands at padding")
         return job.with_task(**parts)

@@ -158,7 +158,7 @@ def cleaned(facts: Facts) -> tuple[Change, ...]:
         if not isinstance(rows, Rows):
             raise NotAskable("the data are not held in memory")
         kept = _without(len(rows), noise.suspicious, noise.rate.value)
-        return job.with_task(train=Rows(rows.inputs[kept], rows.targets[kept]))
+        return job.with_task(train=rows.taken(torch.tensor(kept)))
 
     return (Change("doubtful rows left out", "Leave out (or relabel) the most doubtful rows", ("task.train",), apply),)
 

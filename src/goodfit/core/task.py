@@ -54,6 +54,31 @@ class Rows(Dataset[Batch]):
         longest = int(self.lengths[index].max())
         return inputs[:, :longest], targets[:, :longest]
 
+    def taken(self, index: Tensor) -> Rows:
+        """The rows at ``index`` as rows of their own; padded ones stay padded rows."""
+        return Rows(*self.batch(index), None if self.lengths is None else self.lengths[index])
+
+
+def together(one: Rows, other: Rows) -> Rows:
+    """All rows of both; padded ones are padded to one length, with code 0 and targets that do not count."""
+    lengths = None
+    if one.lengths is not None and other.lengths is not None:
+        lengths = torch.cat([one.lengths, other.lengths])
+    inputs = lengthened(one.inputs, other.inputs, 0)
+    targets = lengthened(one.targets, other.targets, IGNORED)
+    return Rows(torch.cat(inputs), torch.cat(targets), lengths)
+
+
+def lengthened(one: Tensor, other: Tensor, fill: int) -> tuple[Tensor, Tensor]:
+    """Both tensors with as many steps along axis 1 as the longer one has; those without such an axis as they are."""
+    if one.ndim < 2 or one.shape[1] == other.shape[1]:
+        return one, other
+    width = max(one.shape[1], other.shape[1])
+    longer = [each.new_full((len(each), width, *each.shape[2:]), fill) for each in (one, other)]
+    for target, values in zip(longer, (one, other), strict=True):
+        target[:, : values.shape[1]] = values
+    return longer[0], longer[1]
+
 
 def first(rows: Dataset[Batch], count: int) -> Dataset[Batch]:
     """The first ``count`` rows, or all where there are fewer."""
@@ -64,7 +89,7 @@ def chosen(rows: Dataset[Batch], index: Tensor) -> Dataset[Batch]:
     """The rows at ``index``, in that order; in memory where all of them are."""
     if not isinstance(rows, Rows):
         return Subset(rows, index.tolist())
-    return Rows(*rows.batch(index), None if rows.lengths is None else rows.lengths[index])
+    return rows.taken(index)
 
 
 def count_of(rows: Dataset[Batch]) -> int:

@@ -126,6 +126,10 @@ class TokenRows(Rows):
         longest = int(self.lengths[index].max())
         return self.table[self.types[index, :longest].long()], self.targets[index, :longest]
 
+    def taken(self, index: Tensor) -> TokenRows:
+        longest = int(self.lengths[index].max())
+        return TokenRows(self.table, self.types[index, :longest], self.targets[index, :longest], self.lengths[index])
+
 
 def learn_encoder(sentences: Iterable[Tokens]) -> TokenEncoder:
     """Vocabularies from training sentences; a feature that tells apart what an earlier one does is left out."""
