@@ -16,6 +16,7 @@ from goodfit.causes.facts import Facts
 from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
 from goodfit.core.task import IGNORED, Loss, Rows, together
+from goodfit.data.questions.windows import Interleaved, parted_in_time
 from goodfit.models.surgery import NotAskable
 from goodfit.probes.invariance import before_padding
 
@@ -157,6 +158,25 @@ def resplit(seed: int = 0) -> Change:
 
     words = "Split training and validation rows at random"
     return Change("split at random", words, ("task.train", "task.validation"), apply)
+
+
+def split_in_time(found: Interleaved) -> Change:
+    """Windows of the same series: the last ones of each for validation, and none in training that reach into them."""
+
+    def apply(job: Job) -> Job:
+        train, validation = job.task.train, job.task.validation
+        if not isinstance(train, Rows) or not isinstance(validation, Rows):
+            raise NotAskable("the data are not held in memory")
+        inputs = torch.cat([train.inputs, validation.inputs])
+        targets = torch.cat([train.targets, validation.targets])
+        parts = parted_in_time(inputs, found, len(validation) / len(inputs))
+        if not all(len(part) for part in parts):
+            raise NotAskable("there are too few windows for two parts")
+        first, second = (Rows(inputs[index], targets[index]) for index in map(torch.from_numpy, parts))
+        return job.with_task(train=first, validation=second)
+
+    words = "Split by time: validate on the end of each series, and leave out the windows that reach into it"
+    return Change("split in time", words, ("task.train", "task.validation"), apply)
 
 
 def masked_padding(value: float) -> Change:

@@ -14,6 +14,7 @@ from goodfit.data.questions.labels import Association, Collapsed, Misaligned, No
 from goodfit.data.questions.leaks import Duplicates, SortedSplit, Telling
 from goodfit.data.questions.quick import QuickFit
 from goodfit.data.questions.scales import Order, Padding, Scales
+from goodfit.data.questions.windows import Interleaved
 from goodfit.models.anatomy import Anatomy
 from goodfit.probes import Critical, Escape, OrderBlind, PaddingReach, Signals, TrainEvalGap
 from goodfit.probes.losses import LossShape
@@ -29,6 +30,7 @@ class DataFacts:
     duplicates: Duplicates | None = None
     telling: tuple[Telling, ...] | None = None
     sorted_split: SortedSplit | None = None
+    interleaved: Interleaved | None = None
     noise: Noise | None = None
     association: Association | None = None
     association_validation: Association | None = None

@@ -11,6 +11,9 @@ from goodfit.causes.labels import class_imbalance
 from goodfit.causes.scale import either, ramp
 from goodfit.core.statistics import Estimate, unpaired_difference
 
+BETWEEN = 0.02
+"""Share of the validation windows between training windows of the same series from which a split by time is tried."""
+
 
 def lost_skill(facts: Facts) -> Estimate:
     """How much worse a simple model is on validation rows than on unseen training rows, in shares of the constant's."""
@@ -78,10 +81,14 @@ def leak(facts: Facts) -> Symptom:
         broken = "" if each.others is None else f", {each.others:.0%} in the test part"
         shares = f"{each.alone:.0%} explained, {each.rest:.0%} by the rest{broken}"
         words.append(f"column {each.column} alone gives the target away ({shares})")
+    windows = facts.data.interleaved
+    between = 0.0 if windows is None else 0.85 * ramp(windows.share, BETWEEN, 10 * BETWEEN)
+    if windows is not None and between:
+        words.append(f"{windows.share:.0%} of the validation windows lie between training windows of the same series")
     fell = honest_gap(facts)
     if fell.low > 0.05:
         words.append(f"the test part has an error {fell.value:.0%} of the constant's larger than validation")
-    score = either(0.95 * shared, told, 0.9 * ramp(fell.low, 0.03, 0.15))
+    score = either(0.95 * shared, told, between, 0.9 * ramp(fell.low, 0.03, 0.15))
     return Symptom(score, "; ".join(words)) if score > 0.05 else NONE
 
 
@@ -99,6 +106,12 @@ def leak_finding(facts: Facts) -> Finding | None:
         return Finding(fell.value, fell.low, fell.high, fell.low > 0.08, symptom.sentence)
     found = copies.excess if copies.excess.low >= copies.near.low else copies.near
     return Finding(found.value, found.low, found.high, found.low > 0.03, symptom.sentence)
+
+
+def later(facts: Facts) -> tuple[Change, ...]:
+    """Honest validation rows: the end of each series, which no training window reaches into."""
+    found = facts.data.interleaved
+    return () if found is None or found.share < BETWEEN else (changes.split_in_time(found),)
 
 
 def mixed(facts: Facts) -> tuple[Change, ...]:
@@ -120,9 +133,13 @@ MISMATCH = Cause(
 DATA_LEAK = Cause(
     label="data_leak",
     branch=Branch.DATA,
-    meaning="Validation (or training) holds what it should not: copies, the answer. The score is not honest.",
-    prediction="Copies across the parts beyond chance, or one column that alone gives the target away.",
+    meaning="Validation (or training) holds what it should not (copies, neighbours, the answer): it is not honest.",
+    prediction=(
+        "Copies across the parts beyond chance, or one column that alone gives the target away; "
+        "split by time, the validation error rises."
+    ),
     symptom=leak,
+    changes=later,
     finding=leak_finding,
-    remedy="Remove copies across the parts, drop the column.",
+    remedy="Remove copies across the parts, drop the column, split windows of a series by time.",
 )

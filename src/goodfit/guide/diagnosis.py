@@ -109,7 +109,10 @@ def _further(rounds: list[_Asked], seeds: Sequence[int], allowance: Allowance, i
     inquiry.asking("what is left on the mended job?")
     try:
         mended = frozenset(each.cause.cause.label for each in rounds if each.cause is not None)
-        return _round(job, last.round.facts.data, laboratory, inquiry, dict(last.round.facts.not_run), mended)
+        data, not_run = last.round.facts.data, dict(last.round.facts.not_run)
+        if "task.validation" in last.cause.change.fields:  # other rows: what was found of the old ones no longer holds
+            data, not_run = inspect_data(job, seeds[0])
+        return _round(job, data, laboratory, inquiry, not_run, mended)
     except OutOfBudget:
         return None
 

@@ -98,6 +98,9 @@ class Round:
     def _ask_data(self) -> None:
         for label in DATA_CAUSES & self.candidates.keys():
             self._find(label)
+        leak = self.candidates.get("data_leak")
+        if leak is not None and not leak.value and leak.cause.changes(self.facts):
+            self._try(leak)
 
     def _find(self, label: str) -> None:
         candidate = self.candidates[label]

@@ -19,7 +19,7 @@ from goodfit.core.job import Coding, Job
 from goodfit.core.runtime import preserved_rng, seed_everything
 from goodfit.core.task import Batch, Rows, count_of
 from goodfit.core.trial import Trial
-from goodfit.data.questions import drift, labels, leaks, quick, scales
+from goodfit.data.questions import drift, labels, leaks, quick, scales, windows
 from goodfit.guide.trials import judge
 from goodfit.models.anatomy import Anatomy, anatomy
 from goodfit.probes import (
@@ -83,6 +83,7 @@ def inspect_data(job: Job, seed: int) -> tuple[DataFacts, NotRun]:
         "duplicates": lambda: leaks.duplicates(train, validation, seed),
         "telling": lambda: leaks.telling_columns(x, y, objective, test, seed),
         "sorted_split": lambda: leaks.sorted_split(train, validation, objective),
+        "interleaved": lambda: windows.interleaved_in_time(x, validation[0]),
         "association": lambda: labels.association(x, y, objective),
         "association_validation": lambda: labels.association(*validation, objective),
         "misaligned": lambda: labels.misaligned(x, y, objective),

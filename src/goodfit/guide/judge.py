@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from goodfit.causes import Branch, Cause, Change, Facts
 from goodfit.core.evidence import Reading
 from goodfit.core.statistics import Estimate
+from goodfit.core.trial import PartResult
 from goodfit.guide.candidate import DOUBTFUL, LEVEL, MATTERS, PLAIN, SHARE, TIE, UNTRUSTED, Candidate
-from goodfit.guide.experiments import Effect, Laboratory
+from goodfit.guide.experiments import Effect, Laboratory, Z
+
+BLOCKS = 8
+"""Blocks of rows that a spread is read from at the least."""
 
 
 @dataclass(eq=False)
@@ -49,6 +56,8 @@ class Judge:
     def gain(self, cause: Cause, effect: Effect) -> Estimate:
         if cause.label == "class_imbalance":
             return effect.balanced
+        if cause.label == "data_leak":
+            return self.flattery(effect)
         if cause.branch is Branch.OVERFITTING or "task.validation" in effect.change.fields:
             return effect.validation
         if self.untrusted():
@@ -57,6 +66,20 @@ class Judge:
         if training and effect.train.value <= 0 < effect.validation.value:
             return Estimate(0.0, effect.train.low, max(0.0, effect.train.high))  # restraint, not training
         return effect.validation
+
+    def flattery(self, effect: Effect) -> Estimate:
+        """How much larger the error is on validation rows that are not next to training rows.
+
+        In shares of the constant's error on the rows as they were: the end of a series may vary less than the whole.
+        The honest rows come in the order of time, and those that overlap err together: their spread is that of blocks.
+        """
+        control, windows = self.facts.control.validation, self.facts.data.interleaved
+        honest = [trial.validation for trial in effect.trials]
+        value = sum(part.units.value for part in honest) / len(honest) / control.constant - effect.before[1]
+        block = 1 if windows is None else windows.overlap + 1
+        scale = honest[0].constant / control.constant
+        half = Z * math.hypot(scale * _standard_error(honest[0], block), _standard_error(control))
+        return Estimate(value, value - half, value + half)
 
     def closes(self, gain: float, effect: Effect) -> bool:
         return gain >= SHARE * max(0.0, self.before(effect) - self.floor())
@@ -104,3 +127,11 @@ class Judge:
 
     def contradict(self, label: str, reason: str) -> None:
         self.put(replace(self.candidates[label], reading=Reading.CONTRADICTS, reason=reason, value=0.0))
+
+
+def _standard_error(part: PartResult, block: int = 1) -> float:
+    """Of the mean error share, from the means of blocks of rows that follow each other."""
+    rows = part.by_row()
+    count = max(min(BLOCKS, len(rows)), len(rows) // block)
+    means = [each.mean() for each in np.array_split(rows, count)]
+    return float(np.std(means, ddof=1) / math.sqrt(count)) if count > 1 else math.inf

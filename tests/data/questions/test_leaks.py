@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn import datasets
 
-from goodfit.data.questions.leaks import duplicates, interleaved_in_time, sorted_split, telling_columns
+from goodfit.data.questions.leaks import duplicates, sorted_split, telling_columns
 from tests.data.questions.made import SETS, cut, diabetes_classes
 
 
@@ -117,11 +117,3 @@ def test_a_shifted_column_is_no_cut_through_a_sorted_one():
     moved[:, 1] += 20
     y = x.sum(1)
     assert sorted_split((x[:150], y[:150]), (moved, y[150:]), "regression") is None
-
-
-def test_windows_drawn_at_random_lie_between_training_windows():
-    series = torch.randn(500, generator=torch.Generator().manual_seed(0)).cumsum(0)
-    windows = series.unfold(0, 10, 1)
-    order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
-    assert interleaved_in_time(windows[order[:400]], windows[order[400:]]) > 0.4
-    assert interleaved_in_time(windows[:400], windows[400:]) < 0.05

@@ -129,22 +129,6 @@ def sorted_split(train: Batch, validation: Batch, objective: Objective) -> Sorte
     return SortedSplit(column, _range(matrices[0][:, column]), _range(matrices[1][:, column]))
 
 
-def interleaved_in_time(train_inputs: Tensor, validation_inputs: Tensor) -> float | None:
-    """Share of validation windows whose next AND previous window (shifted by one step) are training rows.
-
-    For (rows, length) or (rows, length, features) windows cut from one series and split at random; a cut in time
-    gives 0. None where rows are no windows: shorter than four steps, or tokens.
-    """
-    if not train_inputs.is_floating_point() or train_inputs.ndim not in (2, 3) or train_inputs.shape[1] < 4:
-        return None
-    kept = sample(len(validation_inputs), MOST_ROWS, 0)
-    asked = validation_inputs[kept]
-    moving = columns(asked[:, 1:-1]).std(1) > 0
-    following = _matches(asked[:, 1:], train_inputs[:, :-1])
-    leading = _matches(asked[:, :-1], train_inputs[:, 1:])
-    return _mean(following & leading & moving)
-
-
 def _mean(found: Bools) -> float:
     return float(found.mean()) if len(found) else 0.0
 
@@ -277,8 +261,3 @@ def _continued(first: Floats, second: Floats) -> bool:
 
 def _range(values: Floats) -> tuple[float, float]:
     return float(values.min()), float(values.max())
-
-
-def _matches(asked: Tensor, known: Tensor) -> Bools:
-    numbered = same_rows(np.concatenate([columns(known), columns(asked)]))
-    return np.asarray(np.isin(numbered[len(known) :], numbered[: len(known)]))
