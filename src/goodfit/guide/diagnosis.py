@@ -31,12 +31,18 @@ ROUND_COST = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class Asked:
     """A finished round."""
 
     round: Round
     cause: Candidate | None
     controls: tuple[Trial, ...]
+
+    @property
+    def mended(self) -> Job:
+        """The job of the round with the change that mends it, if there is one."""
+        job = self.round.facts.job
+        return changed(job, self.cause.change) if self.cause is not None and self.cause.change is not None else job
 
 
 def diagnose(
@@ -48,8 +54,12 @@ def diagnose(
     inquiry: Inquiry | None = None,
 ) -> Diagnosis:
     """Ask why ``job`` does not fit, within ``trainings`` (of its own length) and ``seconds``."""
-    inquiry = inquiry or Unheard()
     allowance = Allowance(trainings, seconds)
+    return concluded(examine(job, allowance, seeds, inquiry or Unheard()), allowance)
+
+
+def examine(job: Job, allowance: Allowance, seeds: Sequence[int], inquiry: Inquiry) -> list[Asked]:
+    """All rounds: the first one asks about ``job``, each further one about the job as mended so far."""
     inquiry.asking("is the job sound? Questions to the data")
     data, not_run = inspect_data(job, seeds[0])
     first = _round(job, data, Laboratory(job, seeds, allowance), inquiry, not_run)
@@ -58,7 +68,7 @@ def diagnose(
         rounds.append(further)
         if further.cause is None:
             break
-    return _concluded(rounds, allowance)
+    return rounds
 
 
 def _round(
@@ -68,7 +78,7 @@ def _round(
     inquiry: Inquiry,
     not_run: dict[str, str],
     mended: frozenset[str] = frozenset(),
-) -> _Asked:
+) -> Asked:
     seed = laboratory.seeds[0]
     model, more = inspect_model(job, seed)
     inquiry.asking("how does the job train as it is?")
@@ -80,7 +90,7 @@ def _round(
     )
     asked = Round.of(facts, laboratory, _screen(laboratory), inquiry, mended)
     cause = asked.run()
-    return _Asked(asked, cause, tuple(laboratory.controls()))
+    return Asked(asked, cause, tuple(laboratory.controls()))
 
 
 def _screen(laboratory: Laboratory) -> Laboratory:
@@ -93,7 +103,7 @@ def _screen(laboratory: Laboratory) -> Laboratory:
     return Laboratory(short, laboratory.seeds, allowance, rows=rows_of(laboratory.job))
 
 
-def _further(rounds: list[_Asked], seeds: Sequence[int], allowance: Allowance, inquiry: Inquiry) -> _Asked | None:
+def _further(rounds: list[Asked], seeds: Sequence[int], allowance: Allowance, inquiry: Inquiry) -> Asked | None:
     """The next round, on the job mended so far; None where nothing is left to ask or to spend."""
     last = rounds[-1]
     if last.cause is None or last.cause.change is None or last.cause.effect is None:
@@ -117,7 +127,8 @@ def _further(rounds: list[_Asked], seeds: Sequence[int], allowance: Allowance, i
         return None
 
 
-def _concluded(rounds: Sequence[_Asked], allowance: Allowance) -> Diagnosis:
+def concluded(rounds: Sequence[Asked], allowance: Allowance) -> Diagnosis:
+    """The verdict of all rounds."""
     first = rounds[0]
     candidates = ranked(tuple(first.round.candidates.values()))
     found = [each.cause for each in rounds if each.cause is not None]
@@ -137,7 +148,7 @@ def _concluded(rounds: Sequence[_Asked], allowance: Allowance) -> Diagnosis:
     )
 
 
-def _verdict(first: _Asked) -> tuple[str, str]:
+def _verdict(first: Asked) -> tuple[str, str]:
     facts = first.round.facts
     if first.cause is not None:
         cause = first.cause.cause
@@ -157,7 +168,7 @@ def _verdict(first: _Asked) -> tuple[str, str]:
     return "healthy", "The network fits, and no change that was tried mends anything that matters."
 
 
-def _consequences(rounds: Sequence[_Asked]) -> dict[str, str]:
+def _consequences(rounds: Sequence[Asked]) -> dict[str, str]:
     """Symptoms of the first round that are gone once its cause is mended."""
     first = rounds[0]
     if first.cause is None or first.cause.effect is None or first.cause.change is None:
@@ -183,7 +194,7 @@ def _consequences(rounds: Sequence[_Asked]) -> dict[str, str]:
     return found
 
 
-def _treated(rounds: Sequence[_Asked]) -> Treated | None:
+def _treated(rounds: Sequence[Asked]) -> Treated | None:
     made = [each.cause for each in rounds if each.cause is not None and each.cause.effect is not None]
     if not made or made[-1].effect is None:
         return None
