@@ -86,7 +86,8 @@ def chains(steps: Floats, lag: int) -> list[Ints]:
     seen = np.zeros(len(steps), dtype=bool)
     found = []
     for start in [*np.flatnonzero(~led).tolist(), *np.flatnonzero(led).tolist()]:  # then rings, of exact repetition
-        chain, at = [], start
+        chain: list[int] = []
+        at = start
         while at >= 0 and not seen[at]:
             seen[at] = True
             chain.append(at)
