@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from goodfit.core.errors import SettingsError
 from goodfit.core.task import Loss
-from goodfit.probes.hessian import Hessian, hessian, mean_loss
+from goodfit.probes.hessian import Hessian, hessian
 from goodfit.probes.lanczos import extremes
 from goodfit.probes.undisturbed import Mode, trainable, undisturbed
 
@@ -175,7 +175,7 @@ def escape(
             for parameter, origin, part in zip(parameters, start, parts, strict=True):
                 parameter.copy_(origin + step * part.view_as(origin).to(origin.dtype))
             torch.manual_seed(seed)
-            losses.append(float(mean_loss(model, loss, [(inputs, targets)])))
+            losses.append(float(loss(model(inputs.clone()), targets)))
     best = min((each for each in range(len(steps)) if math.isfinite(losses[each])), key=losses.__getitem__, default=0)
     return Escape(losses[0], losses[best], steps[best])
 
@@ -214,7 +214,7 @@ def _fresh(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, mode: 
         torch.manual_seed(seed)
         for _ in range(DRAWS):
             _draw(model)
-            value = mean_loss(model, loss, [(inputs, targets)])
+            value = loss(model(inputs.clone()), targets)
             slopes = torch.autograd.grad(value, parameters, allow_unused=True) if value.requires_grad else ()
             norms.append(_length([each.to_dense() for each in slopes if each is not None]))
             lengths.append(_length(parameters))
