@@ -62,9 +62,9 @@ def parted_in_time(inputs: Tensor, found: Interleaved, share: float) -> tuple[In
     owed = 0.0
     for chain in chains(_steps(inputs, found.axis), found.lag):
         count, last = len(chain), round(share * len(chain))
-        first = count - last - found.overlap
-        if last and first >= count / 2:
-            train.append(chain[:first])
+        before = count - last - found.overlap
+        if last and before >= count / 2:
+            train.append(chain[:before])
             validation.append(chain[count - last :])
             continue
         owed += share * count
