@@ -16,9 +16,13 @@ class BestEpoch:
         self.loss = math.inf
         self.weights: dict[str, Tensor] = {}
 
+    def improves(self, loss: float) -> bool:
+        """Whether an epoch with this loss is the one to keep."""
+        return loss < self.loss or math.isinf(self.loss)
+
     def see(self, epoch: int, loss: float, model: nn.Module) -> None:
         """Take note of an epoch (counted from 1) and copy the weights to the CPU if it is the best."""
-        if loss < self.loss or math.isinf(self.loss):
+        if self.improves(loss):
             self.epoch = epoch
             self.loss = loss if math.isfinite(loss) else math.inf
             self.weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
