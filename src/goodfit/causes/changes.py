@@ -38,6 +38,17 @@ def epochs(factor: int) -> Change:
     return Change(f"epochs x {factor}", f"Train {factor} times as long", ("epochs",), apply, cost=factor)
 
 
+def stop_after(last: int, planned: int) -> Change:
+    """Fewer epochs than ``planned``."""
+    return Change(
+        f"stop after {last}",
+        f"Stop after {last} epochs",
+        ("epochs",),
+        lambda job: job.with_recipe(epochs=last),
+        cost=last / planned,
+    )
+
+
 def smaller_batch(size: int) -> Change:
     return _recipe(f"batch {size}", f"Use batches of {size} rows", batch_size=size)
 
@@ -67,6 +78,10 @@ def shuffle() -> Change:
 def weight_decay(value: float) -> Change:
     words = f"Use a weight decay of {value:g}" if value else "Drop the weight decay"
     return _optimizer(f"weight decay {value:g}", words, weight_decay=value)
+
+
+def dropout(p: float) -> Change:
+    return model(f"dropout {p:g}", f"Add dropout of {p:g} to the hidden layers", dropout=p)
 
 
 def complete() -> Change:

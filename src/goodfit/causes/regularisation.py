@@ -52,7 +52,7 @@ def overfitting_changes(facts: Facts) -> tuple[Change, ...]:
     found = [changes.weight_decay(0.1 if facts.model.optimizer.decoupled else 0.01)]
     if facts.job.recipe.epochs >= 8:
         found.append(_fewer_epochs(facts))
-    found.append(changes.model("dropout", "Add dropout of 0.5 to the hidden layers", dropout=0.5))
+    found.append(changes.dropout(0.5))
     words = "Use a small standard network: a linear one"
     found.append(changes.model("linear network", words, stand_in="linear"))
     return tuple(found)
@@ -61,14 +61,8 @@ def overfitting_changes(facts: Facts) -> tuple[Change, ...]:
 def _fewer_epochs(facts: Facts) -> Change:
     scores = facts.control.validation_errors
     best = min(scores, key=lambda epoch: scores[epoch], default=facts.job.recipe.epochs)
-    best = min(best, facts.job.recipe.epochs - 1)
-    return Change(
-        f"stop after {best}",
-        f"Stop after {best} epochs",
-        ("epochs",),
-        lambda job: job.with_recipe(epochs=max(1, best)),
-        cost=best / facts.job.recipe.epochs,
-    )
+    planned = facts.job.recipe.epochs
+    return changes.stop_after(max(1, min(best, planned - 1)), planned)
 
 
 OVER_REGULARISED = Cause(
