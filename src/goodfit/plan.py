@@ -16,6 +16,7 @@ from goodfit.core.errors import SettingsError, did_you_mean
 from goodfit.core.recipe import Recipe
 from goodfit.core.settings import ModelSettings, Settings, TrainingSettings
 from goodfit.core.task import IGNORED, Task, count_of, targets_of
+from goodfit.data import augmentation
 from goodfit.models import FACTORIES, keywords
 from goodfit.training.losses import SUITED_LOSS, build_loss
 
@@ -55,13 +56,15 @@ def plan(task: Task, settings: Settings) -> Plan:
     chosen = _model_keywords(name, model, settings.model)
     loss, smoothing = training.pop("loss", None), training.pop("label_smoothing", 0.0)
     factory = partial(FACTORIES[name], task.signature, **chosen)
-    recipe = Recipe(model=factory, seed=settings.seed, **training)
+    given = augmentation.read(training.pop("augment", ()))
+    augment = augmentation.augmentation(task, given) if given else None
+    recipe = Recipe(model=factory, seed=settings.seed, augment=augment, **training)
     loss = loss or SUITED_LOSS[task.objective]
     resolved = settings.model_copy(
         update={
             "data": settings.data.model_copy(update={"kind": task.kind}),
             "model": ModelSettings(name=name, **chosen),
-            "training": _resolved(recipe, loss, smoothing),
+            "training": _resolved(recipe, loss, smoothing, augmentation.written(augment)),
             "threads": settings.threads or (1 if name in SMALL_MODELS else None),
         }
     )
@@ -69,10 +72,10 @@ def plan(task: Task, settings: Settings) -> Plan:
     return Plan(replace(task, loss=build_loss(loss, task.objective, smoothing), facts=facts), recipe, resolved)
 
 
-def _resolved(recipe: Recipe, loss: str, smoothing: float) -> TrainingSettings:
+def _resolved(recipe: Recipe, loss: str, smoothing: float, augment: tuple[str, ...]) -> TrainingSettings:
     fields = {each.name: getattr(recipe, each.name) for each in dataclasses.fields(recipe)}
     known = {name: value for name, value in fields.items() if name in TrainingSettings.model_fields}
-    return TrainingSettings(**known, loss=loss, label_smoothing=smoothing)
+    return TrainingSettings(**known | {"augment": augment}, loss=loss, label_smoothing=smoothing)
 
 
 def _facts(settings: Settings) -> dict[str, str]:
@@ -82,7 +85,8 @@ def _facts(settings: Settings) -> dict[str, str]:
     return {
         "model": f"{settings.model.name}{size}",
         "recipe": f"{training.optimizer}, rate {training.rate:g}, batches of {training.batch_size}, "
-        f"at most {training.epochs} epochs",
+        f"at most {training.epochs} epochs"
+        + (f", augmented by {', '.join(training.augment)}" if training.augment else ""),
     }
 
 

@@ -6,16 +6,29 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
 ModelFactory = Callable[[], "nn.Module"]
 OptimizerFactory = Callable[[Iterable[Any]], "Optimizer"]
 SchedulerFactory = Callable[["Optimizer"], "LRScheduler"]
+
+
+class Augment(Protocol):
+    """Changes a batch of training rows at random, from torch's own random numbers: the training's seed repeats it."""
+
+    @property
+    def strengths(self) -> Mapping[str, float]:
+        """What is done, by name, and how strongly; two with equal strengths do the same to a task."""
+        ...
+
+    def __call__(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """New tensors of the same shapes; the given ones stay as they are."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,14 @@ class Recipe:
     """Epochs without a better validation loss before training stops."""
     max_updates: int | None = None
     """Stop after so many updates, whatever the epochs; the schedule still counts the epochs."""
+    augment: Augment | None = None
+    """What is done to each training batch, and to no other."""
     seed: int = 0
 
     def diff(self, other: Recipe) -> tuple[str, ...]:
-        """Names of the fields in which ``other`` differs, ``model.width`` for a keyword of the model."""
+        """Names of the fields in which ``other`` differs, ``model.width`` for a keyword of the model and
+        ``augment.flip`` for an augmentation.
+        """
         mine, theirs = dict(_flat(self)), dict(_flat(other))
         return tuple(name for name in {**mine, **theirs} if _differ(mine.get(name), theirs.get(name)))
 
@@ -73,6 +90,8 @@ def _flat(recipe: Recipe) -> Iterator[tuple[str, Any]]:
             yield each.name, value.func
             yield from ((f"{each.name}.{i}", argument) for i, argument in enumerate(value.args))
             yield from ((f"{each.name}.{key}", argument) for key, argument in value.keywords.items())
+        elif each.name == "augment" and value is not None:
+            yield from ((f"{each.name}.{key}", strength) for key, strength in value.strengths.items())
         else:
             yield each.name, value
 

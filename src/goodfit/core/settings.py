@@ -72,6 +72,9 @@ class TrainingSettings(Section):
     max_updates: int | None = Field(None, ge=1, description="Stop after so many updates.")
     loss: Literal["cross_entropy", "mean_square", "absolute"] | None = Field(None, description="Loss.")
     label_smoothing: float | None = Field(None, ge=0, lt=1, description="Share of each label spread over all classes.")
+    augment: tuple[str, ...] | None = Field(
+        None, description="Random changes of the training batches, such as flip, or rotate=5 with a strength."
+    )
 
 
 class Settings(Section):

@@ -166,6 +166,8 @@ class Task:
     """Predictions that need no learning, in the person's unit, by name: yesterday's count, last week's."""
     clusters: Mapping[Part, NDArray[np.int64]] = field(default_factory=dict)
     """Which rows belong together when a score's interval is computed (a week, a person)."""
+    times: Mapping[Part, NDArray[Any]] = field(default_factory=dict)
+    """When each row was, on any scale that orders all parts, where the split is by time."""
     raw: Mapping[Part, Sequence[Any]] = field(default_factory=dict)
     """What a person would call each row: a date, a picture (height, width[, 3] of uint8), a list of words."""
     encode: Callable[[Any], Tensor] | None = None

@@ -81,7 +81,7 @@ def grouped_split(
 
     Groups that share a copy of a row (``duplicates``) stay together, unless that leaves fewer than three.
     """
-    together, note = _merged(_codes(groups), duplicates)
+    together, note = merged(_codes(groups), duplicates)
     rows = np.arange(len(together))
     return _hold_twice(rows, _grouped_hold(together, strata, seed), strata, validation, test, note)
 
@@ -247,7 +247,8 @@ def _size(units: int, share: float, keep: int, what: str) -> int:
     return min(max(1, round(units * share)), units - keep)
 
 
-def _merged(groups: Ints, duplicates: Values | None) -> tuple[Ints, str]:
+def merged(groups: Ints, duplicates: Values | None) -> tuple[Ints, str]:
+    """Groups (n,), from 0 on, with those that share a copy of a row made one; a note where that leaves too few."""
     if duplicates is None:
         return groups, ""
     copies = _codes(duplicates)

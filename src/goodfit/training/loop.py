@@ -104,6 +104,8 @@ class _Loop:
         outcome = None
         for inputs, targets in self.batches:
             inputs, targets = inputs.to(device), targets.to(device)
+            if self.recipe.augment is not None:
+                inputs, targets = self.recipe.augment(inputs, targets)
             losses.append(self.step(inputs, targets))
             weights.append(weight_of(targets, self.task))
             if outcome := self.interrupted():

@@ -79,6 +79,8 @@ class _Targets:
     values: Floats
     naive: Floats
     """(kinds of naive prediction, n)"""
+    positions: Ints
+    """(n,), steps from the first moment of any series"""
     blocks: Ints
     labels: list[str]
 
@@ -111,6 +113,7 @@ def _task(dated: Dated, settings: DataSettings, history: int, earliest: int) -> 
         decode=window.decode,
         naive=_naive(dated.spacing, targets),
         clusters={part: each.blocks for part, each in targets.items()},
+        times={part: each.positions for part, each in targets.items()},
         raw={part: each.labels for part, each in targets.items()},
         encode=encoder(dated, window),
         facts=_facts(dated, strands, window, targets),
@@ -155,6 +158,7 @@ def _targets(strand: Strand, index: Ints, history: int, dated: Dated) -> _Target
         windows=windows,
         values=strand.values[index],
         naive=_naive_values(strand.values, index, dated.spacing.season),
+        positions=strand.start + index,
         blocks=(strand.start + index) // dated.spacing.block,
         labels=[prefix + strand.labels[rank[i]] for i in index],
     )
@@ -165,6 +169,7 @@ def _joined(parts: Sequence[_Targets]) -> _Targets:
         np.concatenate([each.windows for each in parts]),
         np.concatenate([each.values for each in parts]),
         np.concatenate([each.naive for each in parts], axis=1),
+        np.concatenate([each.positions for each in parts]),
         np.concatenate([each.blocks for each in parts]),
         [label for each in parts for label in each.labels],
     )

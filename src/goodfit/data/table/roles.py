@@ -75,7 +75,7 @@ def split_rows(
     belongs: dict[str, Any] = {"strata": target.values if target.classes else None, "duplicates": copies}
     if roles.group:
         belongs["groups"] = group_codes(frame, roles.group)
-    order = _order(frame, roles.time) if roles.time else None
+    order = times_of(frame, roles.time) if roles.time else None
     if roles.split:
         given = frame.data[roles.split].cast(pl.String).to_list()
     try:
@@ -139,7 +139,7 @@ def _is_regular(dates: pl.Series) -> bool:
     return bool(counts.max() >= REGULAR * len(steps))
 
 
-def _order(frame: Frame, name: str) -> Values:
+def times_of(frame: Frame, name: str) -> Values:
     """Times as numbers. DataError for a row whose time is missing or cannot be read."""
     column = frame.data[name]
     reading = reading_of(column)

@@ -23,7 +23,7 @@ from goodfit.data.files import parts_in
 from goodfit.data.frames import Frame, frame_of, read_frame
 from goodfit.data.splits import Indices
 from goodfit.data.table.preprocessing import Preprocessing, fit_preprocessing
-from goodfit.data.table.roles import Roles, find_roles, group_codes, split_rows
+from goodfit.data.table.roles import Roles, find_roles, group_codes, split_rows, times_of
 from goodfit.data.table.targets import Target, read_target
 
 LEAST_TRAINING = 2
@@ -92,6 +92,7 @@ def load(source: Path | Any, settings: DataSettings, seed: int = 0) -> Task:
         decode=classes_of if target.classes else scale,
         classes=target.classes,
         clusters=_clusters(frame, roles, split),
+        times=_times(frame, roles, split),
         raw=_row_names(frame, roles, split),
         encode=Encoder(tuple(name for name in frame.data.columns if name != roles.target), preprocessing),
         facts=_facts(frame, roles, target, preprocessing, split) | {"split": _sizes(split, split_words)},
@@ -178,6 +179,13 @@ def _clusters(frame: Frame, roles: Roles, split: Indices) -> dict[Part, NDArray[
         return {}
     codes = group_codes(frame, roles.group)
     return {part: codes[split.part(part)] for part in PARTS}
+
+
+def _times(frame: Frame, roles: Roles, split: Indices) -> dict[Part, NDArray[Any]]:
+    if roles.time is None:
+        return {}
+    order = times_of(frame, roles.time)
+    return {part: order[split.part(part)] for part in PARTS}
 
 
 def _row_names(frame: Frame, roles: Roles, split: Indices) -> dict[Part, list[str]]:
