@@ -37,8 +37,8 @@ class Ritz:
 
     @cached_property
     def _pairs(self) -> tuple[Floats, Floats]:
-        found = eigh_tridiagonal(np.array(self.diagonal), np.array(self.beside))
-        return found[0], found[1]
+        values, vectors = eigh_tridiagonal(np.array(self.diagonal), np.array(self.beside))
+        return values, vectors
 
     @property
     def values(self) -> Floats:
@@ -53,7 +53,8 @@ class Ritz:
     @property
     def residuals(self) -> Floats:
         """|Hv - value v| of each value's unit vector: an eigenvalue lies within that distance (Parlett 11.4)."""
-        return self.rest * np.abs(self.vectors[-1])
+        found: Floats = self.rest * np.abs(self.vectors[-1])
+        return found
 
     @property
     def scale(self) -> float:
@@ -79,8 +80,9 @@ class Lanczos:
     def vector(self, index: int) -> Tensor:
         """(size,), of unit length: that of ``ritz.values[index]``."""
         weights = torch.as_tensor(self.ritz.vectors[:, index], dtype=self.basis.dtype, device=self.basis.device)
-        found = weights @ self.basis
-        return found / torch.linalg.vector_norm(found)
+        found: Tensor = weights @ self.basis
+        unit: Tensor = found / torch.linalg.vector_norm(found)
+        return unit
 
 
 def lanczos(product: Product, start: Tensor, products: int, stop: Stop = lambda ritz: False) -> Lanczos:
