@@ -22,9 +22,16 @@ from goodfit.probes.invariance import before_padding
 
 
 def rate(factor: float) -> Change:
-    """Multiply the learning rate; the number of updates stays."""
-    words = f"Multiply the learning rate by {factor:g}" if factor > 1 else f"Divide the learning rate by {1 / factor:g}"
-    return _optimizer(f"rate x {factor:g}", words, rate_factor=factor)
+    """Multiply the learning rate, as it is by then; the number of updates stays."""
+
+    def apply(job: Job) -> Job:
+        made = job.recipe.optimizer
+        before = made.keywords.get("rate_factor", 1.0) if isinstance(made, partial) else 1.0
+        return job.with_optimizer(rate_factor=factor * before)
+
+    verb, times = ("Multiply", factor) if factor > 1 else ("Divide", 1 / factor)
+    words = f"{verb} the learning rate by {times:g}"
+    return Change(f"rate x {factor:g}", words, ("optimizer.rate_factor",), apply)
 
 
 def constant_rate() -> Change:
@@ -77,7 +84,7 @@ def shuffle() -> Change:
 
 def weight_decay(value: float) -> Change:
     words = f"Use a weight decay of {value:g}" if value else "Drop the weight decay"
-    return _optimizer(f"weight decay {value:g}", words, weight_decay=value)
+    return optimizer(f"weight decay {value:g}", words, weight_decay=value)
 
 
 def dropout(p: float) -> Change:
@@ -85,7 +92,7 @@ def dropout(p: float) -> Change:
 
 
 def complete() -> Change:
-    return _optimizer("all parameters", "Hand all parameters to the optimiser", complete=True)
+    return optimizer("all parameters", "Hand all parameters to the optimiser", complete=True)
 
 
 def model(name: str, words: str, cost: float = 1.0, **edit: Any) -> Change:
@@ -265,7 +272,8 @@ def _recipe(name: str, words: str, **changes: Any) -> Change:
     return Change(name, words, tuple(changes), lambda job: replace(job, recipe=replace(job.recipe, **changes)))
 
 
-def _optimizer(name: str, words: str, **edit: Any) -> Change:
+def optimizer(name: str, words: str, **edit: Any) -> Change:
+    """An edit of the optimiser, by the names of `goodfit.training.optimizers.adjusted`."""
     fields = tuple(f"optimizer.{key}" for key in edit)
     apply: Callable[[Job], Job] = lambda job: job.with_optimizer(**edit)  # noqa: E731
     return Change(name, words, fields, apply)

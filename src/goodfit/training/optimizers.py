@@ -50,11 +50,14 @@ def adjusted(
     *,
     rate_factor: float = 1.0,
     weight_decay: float | None = None,
+    momentum: float | None = None,
     complete: bool = False,
+    adaptive: float | None = None,
 ) -> optim.Optimizer:
     """A person's own optimiser with one thing changed: ``functools.partial(adjusted, factory, rate_factor=0.1)``.
 
-    ``complete`` adds the parameters that the factory left out to its first group.
+    ``complete`` adds the parameters that the factory left out to its first group. ``adaptive`` is the rate of an Adam
+    over the same parameters instead of the person's optimiser.
     """
     given = list(parameters)
     optimizer = factory(iter(given))
@@ -64,8 +67,13 @@ def adjusted(
         rest = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
         if missing:
             optimizer.add_param_group({**rest, "params": missing})
+    if adaptive is not None:
+        held_by_it = [each for group in optimizer.param_groups for each in group["params"]]
+        optimizer = optim.Adam(held_by_it, lr=adaptive)
     for group in optimizer.param_groups:
         group["lr"] *= rate_factor
+        if momentum is not None:
+            group["momentum"] = momentum
         if weight_decay is not None:
             group["weight_decay"] = weight_decay
     return optimizer
