@@ -104,11 +104,8 @@ def agreement(
         outputs = stack.forward(state, several[0])
         found = losses(outputs, several[1])
         moved = torch.autograd.grad(found[0], leaves, allow_unused=True) if leaves else ()
-        turned = [
-            None if g is None else g[0].t() if name in stack.transposed else g[0]
-            for name, g in zip(wanted, moved, strict=True)
-        ]
-        pairs = [(own, outputs), (loss, found[0]), *zip(wanted.values(), turned, strict=True)]
+        firsts = [None if each is None else each[0] for each in moved]
+        pairs = [(own, outputs), (loss, found[0]), *zip(wanted.values(), firsts, strict=True)]
         if leaves and all(_close(a, b) for a, b in pairs):
             return losses, list(wanted)
     raise NotStackable("stacked, it gives other numbers")
