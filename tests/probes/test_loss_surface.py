@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch.nn import functional
 from goodfit.core.errors import SettingsError
 from goodfit.probes.loss_surface import filter_normalised, linear_interpolation, slice_1d, slice_2d, training_path
 from goodfit.probes.weights import weight_vector
-from tests.probes.models import mlp, unchanged
+from tests.probes.models import Tagger, mlp, padded, unchanged
 
 
 class Bowl(nn.Module):
@@ -70,6 +71,17 @@ def test_several_batches_count_by_their_rows() -> None:
     assert slice_1d(model, functional.cross_entropy, batches, points=3).losses[1] == pytest.approx(
         losses(model, batches), abs=1e-6
     )
+
+
+def test_a_sum_over_rows_and_a_mean_over_tokens_are_those_of_all_rows_at_once() -> None:
+    torch.manual_seed(0)
+    model, codes = Tagger(mask=True), padded(20)
+    targets = torch.where(codes > 0, codes % 3, -100)
+    for reduction in ("sum", "mean"):
+        loss = partial(functional.cross_entropy, reduction=reduction)
+        whole = slice_1d(model, loss, [(codes, targets)], points=3)
+        split = slice_1d(model, loss, list(zip(codes.split(7), targets.split(7), strict=True)), points=3)
+        assert split.losses == pytest.approx(whole.losses, rel=1e-4)
 
 
 def test_filters_of_a_random_direction_are_as_long_as_the_models_and_biases_stay() -> None:

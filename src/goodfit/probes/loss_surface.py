@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from goodfit.core.errors import SettingsError
 from goodfit.core.task import Batch, Loss
+from goodfit.probes.pieces import Pieces, pieces
 from goodfit.probes.undisturbed import Mode, undisturbed
 from goodfit.probes.weights import checked, filter_norms, flattened, move, shaped, trained, weight_vector
 
@@ -112,9 +113,10 @@ def slice_1d(
     mode: SurfaceMode = "no dropout",
     seed: int = 0,
 ) -> Slice1D:
-    """Mean loss over the rows of ``batches`` at ``points`` steps along ``direction`` (parameters,).
+    """The loss of all rows of ``batches`` at ``points`` steps along ``direction`` (parameters,).
 
-    Without a direction it is a random one, filter-normalised. Costs a forward pass over all batches a point.
+    Without a direction it is a random one, filter-normalised. Several batches count as `goodfit.probes.pieces` weighs
+    them. Costs a forward pass over all batches a point.
 
     Raises:
         SettingsError: no batch, too few points, an empty span, a direction of another size or of length zero.
@@ -142,7 +144,7 @@ def slice_2d(
     mode: SurfaceMode = "no dropout",
     seed: int = 0,
 ) -> Slice2D:
-    """Mean loss over the rows of ``batches`` on a grid along two ``directions`` (parameters,) each.
+    """The loss of all rows of ``batches`` on a grid along two ``directions`` (parameters,) each.
 
     Without directions they are random ones, filter-normalised. n x m points cost n x m forward passes over all batches.
 
@@ -177,7 +179,7 @@ def linear_interpolation(
     mode: SurfaceMode = "no dropout",
     seed: int = 0,
 ) -> Slice1D:
-    """Mean loss on the straight way from one state dict (position 0) to another of the same model (position 1).
+    """The loss on the straight way from one state dict (position 0) to another of the same model (position 1).
 
     Frozen weights move too. Of the buffers those of fractions are interpolated, others come from the nearer end; the
     statistics of normalisation layers are taken as ``mode`` says, because interpolated ones fit no point in between.
@@ -246,11 +248,11 @@ def filter_normalised(model: nn.Module, seed: int = 0) -> Tensor:
 def _levels(
     model: nn.Module, loss: Loss, batches: Iterable[Batch], mode: SurfaceMode, seed: int
 ) -> Iterator[Callable[[], float]]:
-    """A function that gives the mean loss at the weights as they stand when it is called, always by the same draws."""
-    kept = listed(batches)
-    level = partial(mean_level, model, loss, kept, seed)
+    """A function that gives the loss of all rows at the weights as they stand when it is called."""
+    inside: Mode = "no dropout" if mode == "recalculated" else mode
+    level = partial(loss_level, pieces(model, loss, listed(batches), inside, seed))
     with ExitStack() as stack:
-        stack.enter_context(undisturbed(model, "no dropout" if mode == "recalculated" else mode))
+        stack.enter_context(undisturbed(model, inside))
         stack.enter_context(torch.no_grad())
         if mode != "recalculated":
             yield level
@@ -269,11 +271,9 @@ def listed(batches: Iterable[Batch]) -> list[Batch]:
     return kept
 
 
-def mean_level(model: nn.Module, loss: Loss, batches: Sequence[Batch], seed: int) -> float:
-    """The mean of the batches' losses, weighted by their rows; random layers draw the same each time."""
-    torch.manual_seed(seed)
-    total = sum(float(loss(model(inputs.clone()), targets)) * len(inputs) for inputs, targets in batches)
-    return total / sum(len(inputs) for inputs, _ in batches)
+def loss_level(source: Pieces) -> float:
+    """The loss of all rows; random layers draw the same each time."""
+    return sum(float(each) for each in source.losses())
 
 
 def _recalculated(level: Callable[[], float], running: Sequence[_NormBase]) -> float:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from goodfit.core.errors import SettingsError, TrainingError
 from goodfit.core.task import Batch, Loss
-from goodfit.probes.loss_surface import listed, mean_level
+from goodfit.probes.loss_surface import listed, loss_level
+from goodfit.probes.pieces import Pieces, pieces
 from goodfit.probes.undisturbed import Mode, undisturbed
 from goodfit.probes.weights import filter_norms, flattened, move, shaped, trained
 
@@ -72,7 +73,7 @@ def sharpness(
     mode: Mode = "no dropout",
     seed: int = 0,
 ) -> Sharpness:
-    """Worst-case and average-case sharpness of the mean loss over the rows of ``batches``.
+    """Worst-case and average-case sharpness of the loss of all rows of ``batches``.
 
     The worst case is sought by ``steps`` steps of the ascent that goes to the point of the ball that the gradient
     points to: its first step is that of SAM, and on a convex loss no step goes down (Journee et al. 2010, "Generalized
@@ -85,8 +86,8 @@ def sharpness(
     size = _radius(ball, radius, steps, pairs)
     parameters = tuple(trained(model).values())
     origin = tuple(each.detach().clone() for each in parameters)
-    kept = tuple(listed(batches))
-    around = _Around(model, loss, kept, seed, parameters, origin, _scale(model, ball), ball, size)
+    source = pieces(model, loss, listed(batches), mode, seed)
+    around = _Around(source, parameters, origin, _scale(model, ball), ball, size)
     with undisturbed(model, mode):
         level, slope = around.slope(torch.zeros_like(around.scale))
         if not (math.isfinite(level) and bool(slope.isfinite().all())):
@@ -109,12 +110,9 @@ def sharpness(
 
 @dataclass(frozen=True, eq=False)
 class _Around:
-    """The mean loss near one point, in coordinates in which the ball is round (or a cube) and ``radius`` wide."""
+    """The loss near one point, in coordinates in which the ball is round (or a cube) and ``radius`` wide."""
 
-    model: nn.Module
-    loss: Loss
-    batches: Sequence[Batch]
-    seed: int
+    source: Pieces
     parameters: Sequence[nn.Parameter]
     origin: Sequence[Tensor]
     scale: Tensor
@@ -123,31 +121,28 @@ class _Around:
     radius: float
 
     def level(self, step: Tensor) -> float:
-        """The mean loss at ``step`` (parameters,) from the origin."""
+        """The loss at ``step`` (parameters,) from the origin."""
         self._stand(step)
         with torch.no_grad():
-            return mean_level(self.model, self.loss, self.batches, self.seed)
+            return loss_level(self.source)
 
     def slope(self, step: Tensor) -> tuple[float, Tensor]:
-        """The mean loss there and its gradient in these coordinates; one batch's graph is held at a time."""
+        """The loss there and its gradient in these coordinates; one batch's graph is held at a time."""
         self._stand(step)
         sizes = [each.numel() for each in self.parameters]
-        rows = sum(len(inputs) for inputs, _ in self.batches)
         level, total = 0.0, torch.zeros_like(self.scale)
-        torch.manual_seed(self.seed)
         with torch.enable_grad():
-            for inputs, targets in self.batches:
-                value = self.loss(self.model(inputs.clone()), targets)
-                level += float(value.detach()) * len(inputs) / rows
+            for value in self.source.losses():
+                level += float(value.detach())
                 for part, slope in zip(total.split(sizes), _gradients(value, self.parameters), strict=True):
                     if slope is not None:
-                        part += slope.to_dense().flatten().to(part) * (len(inputs) / rows)
+                        part += slope.to_dense().flatten().to(part)
         return level, total * self.scale
 
     def furthest(self, slope: Tensor) -> Tensor:
         """The point of the ball furthest along ``slope``; in a random direction where there is no slope."""
         if not bool(slope.any()):
-            slope = self.drawn(torch.Generator().manual_seed(self.seed)) * (self.scale > 0)
+            slope = self.drawn(torch.Generator().manual_seed(self.source.seed)) * (self.scale > 0)
         if self.ball == "box":
             return self.radius * slope.sign()
         return slope * (self.radius / max(float(torch.linalg.vector_norm(slope)), 1e-300))
@@ -181,7 +176,7 @@ def _climb(around: _Around, slope: Tensor, level: float, steps: int) -> list[flo
 
 def _random_rises(around: _Around, level: float, pairs: int) -> list[float]:
     """Mean rise of each pair of opposite steps: the gradient's part cancels within the pair."""
-    generator = torch.Generator().manual_seed(around.seed)
+    generator = torch.Generator().manual_seed(around.source.seed)
     moved = max(1, int((around.scale > 0).sum()))
     deviation = around.radius if around.ball == "box" else around.radius / math.sqrt(moved)
     rises = []
