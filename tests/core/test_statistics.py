@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
+from sklearn.model_selection import RepeatedKFold
+from sklearn.tree import DecisionTreeRegressor
 
 from goodfit.core.statistics import (
     FEWEST_UNITS,
     MOST_UNITS,
     Estimate,
     UnitScores,
+    corrected_difference,
+    corrected_p,
     difference,
     estimate,
     pooled,
@@ -107,3 +112,49 @@ def test_equal_seeds_give_equal_intervals():
 def test_excludes():
     assert Estimate(1, 0.5, 2).excludes(0)
     assert not Estimate(1, -0.5, 2).excludes(0)
+
+
+def test_the_corrected_interval_follows_the_formula():
+    differences = [0.1, 0.3, 0.2, 0.0, 0.4]
+    found = corrected_difference(differences, 1 / 5)
+    half = 2.776 * np.std(differences, ddof=1) * np.sqrt(1 / 5 + 1 / 4)  # t of 4 degrees of freedom
+    assert found.value == pytest.approx(0.2)
+    assert found.low == pytest.approx(0.2 - half, rel=1e-3)
+    assert found.high == pytest.approx(0.2 + half, rel=1e-3)
+    level = corrected_difference(differences, 1 / 5, level=1 - 2 * corrected_p(differences, 1 / 5))
+    assert level.low == pytest.approx(0, abs=1e-9)
+
+
+def test_differences_without_spread_or_sense():
+    assert corrected_p([0.0] * 5, 0.2) == corrected_p([-0.1] * 5, 0.2) == 1
+    assert corrected_p([0.1] * 5, 0.2) == 0
+    assert corrected_difference([0.1] * 5, 0.2) == Estimate(0.1, 0.1, 0.1)
+    for unknown in ([0.1], [0.1, np.inf]):
+        assert np.isnan(corrected_difference(unknown, 0.2).low)
+        assert corrected_p(unknown, 0.2) == 1
+    with pytest.raises(ValueError, match="share of the rows"):
+        corrected_difference([0.1, 0.2], 4)
+
+
+def test_two_equally_good_models_are_rarely_told_apart_and_the_plain_test_often_does():
+    corrected, plain = [], []
+    for seed in range(80):
+        random = np.random.default_rng(seed)
+        inputs = random.normal(size=(60, 2))
+        targets = inputs.sum(axis=1) + random.normal(size=60)
+        differences = []
+        for train, held in RepeatedKFold(n_splits=5, n_repeats=4, random_state=seed).split(inputs):
+            errors = [
+                np.mean((DecisionTreeRegressor(max_depth=3).fit(x[train], targets[train]).predict(x[held]) - y) ** 2)
+                for x, y in ((inputs[:, [0]], targets[held]), (inputs[:, [1]], targets[held]))
+            ]
+            differences.append(errors[0] - errors[1])
+        corrected.append(corrected_p(differences, 1 / 5) < 0.05)
+        plain.append(ttest_1samp(differences, 0, alternative="greater").pvalue < 0.05)
+    assert np.mean(corrected) <= 0.08
+    assert np.mean(plain) >= 0.15
+
+
+def test_a_model_that_is_better_is_found():
+    random = np.random.default_rng(0)
+    assert corrected_p(0.1 + 0.05 * random.normal(size=5), 1 / 5) < 0.05

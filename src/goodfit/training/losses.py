@@ -51,8 +51,8 @@ def build_loss(name: str, objective: Objective, label_smoothing: float = 0.0) ->
 def smoothed(loss: Loss, coding: Coding, amount: float) -> Loss:
     """The loss with a share ``amount`` of each label spread over all classes (Szegedy et al. 2016, section 7).
 
-    Cross-entropy keeps its weights and takes ``amount`` in place of any smoothing it has. Any other loss of class numbers
-    becomes (1 - amount) loss(target) + amount times its mean over all targets, which for a log-likelihood is the same.
+    Cross-entropy keeps its weights and takes ``amount`` in place of any smoothing it has. Any other loss of class
+    numbers becomes (1 - amount) loss(target) + amount times its mean over all classes, the same for a log-likelihood.
     `SettingsError` where targets have no classes, or where the loss may read them as whole numbers.
     """
     if not 0 <= amount < 1:
@@ -71,7 +71,8 @@ def smoothed(loss: Loss, coding: Coding, amount: float) -> Loss:
         changed.label_smoothing = amount
         return changed
     if _function(loss) is functional.cross_entropy:
-        return partial(loss, label_smoothing=amount)
+        keywords = loss.keywords if isinstance(loss, partial) else {}
+        return partial(functional.cross_entropy, **{**keywords, "label_smoothing": amount})
     return partial(_over_classes, loss, amount)
 
 
