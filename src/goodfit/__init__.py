@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from goodfit.diagnosing import diagnose as diagnose
     from goodfit.estimator import GoodFitClassifier as GoodFitClassifier
     from goodfit.estimator import GoodFitRegressor as GoodFitRegressor
+    from goodfit.measuring import CriticalPoint as CriticalPoint
+    from goodfit.measuring import critical_point as critical_point
+    from goodfit.watching import Watch as Watch
+    from goodfit.watching import watch as watch
 
 _WHERE = {
     "run": "goodfit.api",
@@ -21,9 +25,25 @@ _WHERE = {
     "Diagnosis": "goodfit.core.evidence",
     "GoodFitClassifier": "goodfit.estimator",
     "GoodFitRegressor": "goodfit.estimator",
+    "critical_point": "goodfit.measuring",
+    "CriticalPoint": "goodfit.measuring",
+    "watch": "goodfit.watching",
+    "Watch": "goodfit.watching",
 }
 
-__all__ = ["Diagnosis", "GoodFitClassifier", "GoodFitRegressor", "Result", "__version__", "diagnose", "run"]
+__all__ = [
+    "CriticalPoint",
+    "Diagnosis",
+    "GoodFitClassifier",
+    "GoodFitRegressor",
+    "Result",
+    "Watch",
+    "__version__",
+    "critical_point",
+    "diagnose",
+    "run",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from goodfit.core.task import Batch, Loss
 from goodfit.probes.hessian import Hessian
-from goodfit.probes.lanczos import Lanczos, lanczos, quotient
+from goodfit.probes.lanczos import Lanczos, Ritz, lanczos, quotient
 from goodfit.probes.pieces import Pieces, measuring, pieces
 from goodfit.probes.spectrum import random_vector
 from goodfit.probes.undisturbed import Mode, trainable
@@ -110,15 +110,26 @@ def fresh(model: nn.Module, loss: Loss, batches: Iterable[Batch], *, mode: Mode 
 
 
 def descent(
-    operator: Hessian, *, products: int = 40, seed: int = 0, precise: Callable[[], Hessian | None] | None = None
+    operator: Hessian,
+    *,
+    products: int = 40,
+    settled: float = math.inf,
+    seed: int = 0,
+    precise: Callable[[], Hessian | None] | None = None,
 ) -> Descent:
     """Look for a direction that curves down, and stop at the first that is proven to.
 
     A vector with v'Hv < 0 is a proof, converged or not. Where the operator's own precision leaves doubt, ``precise``
-    gives the same operator in float64.
+    gives the same operator in float64. With ``settled`` the search goes on until the residual is below that share of
+    the value, for a direction that is nearly the steepest.
     """
     rounding = _rounding(operator)
-    run = lanczos(operator, random_vector(operator, seed), products, lambda r: r.values[0] < -rounding * r.scale)
+
+    def enough(ritz: Ritz) -> bool:
+        value = float(ritz.values[0])
+        return value < -rounding * ritz.scale and float(ritz.residuals[0]) <= settled * -value
+
+    run = lanczos(operator, random_vector(operator, seed), products, enough)
     if not run.finite:
         nan = float("nan")
         return Descent(nan, nan, torch.zeros_like(run.basis[0]), False, False, nan, run.products, run)

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from goodfit.core.errors import SettingsError
 from goodfit.core.task import Loss
 from goodfit.probes import critical
-from goodfit.probes.critical import FLAT, Escape, Scale, fresh, length, responsive
+from goodfit.probes.critical import FLAT, fresh, length, responsive
+from goodfit.probes.critical import Escape as Escape
+from goodfit.probes.critical import Scale as Scale
 from goodfit.probes.hessian import Hessian, hessian
 from goodfit.probes.lanczos import extremes
 from goodfit.probes.spectrum import random_vector
