@@ -46,6 +46,10 @@ class TrainingError(GoodfitError):
     exit_code = 3
 
 
+class GoodfitWarning(UserWarning):
+    """Something goodfit saw in a training that goes on; one sentence of what and where."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``Did you mean 'views'?`` for the nearest known word, else the known words."""
     known = list(known)

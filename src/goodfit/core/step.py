@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +34,16 @@ class Event(Enum):
 
 
 @dataclass(frozen=True, eq=False)
+class Inputs:
+    """What a model was called with; `Step.inputs` is this where it was called with more than one tensor."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    autocast: Any = None
+    """The dtype of the automatic mixed precision in which it was called, if any."""
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """One moment. Fields that do not exist yet at an event are None."""
 
@@ -50,6 +60,8 @@ class Step:
     targets: Any = None
     outputs: Any = None
     loss: Tensor | None = None
+    batch: int | None = None
+    """Training batches seen so far, this one included; None: one for each update."""
     train_loss: float | None = None
     """Mean training loss of the epoch, at EPOCH_END."""
     validation_loss: float | None = None

@@ -1,0 +1,82 @@
+"""Step time under `goodfit.watch` against the bare loop with the same optimiser, by process CPU time on one thread.
+
+Networks a and b with batches of 64 and c with batches of 16 (bench/curvature_problems.py), Adam as torch makes it. A
+round times some steps of each variant in turn; a figure is the median of the ratios within the rounds. "again" is
+the bare loop once more: what it differs from one is what the machine adds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from bench.common import Row, in_turns, parser, ratios, report
+from bench.curvature_problems import Problem, problem
+from goodfit import watch
+
+BATCHES = {"a": 64, "b": 64, "c": 16}
+EVERY = {"every step": 1, "every 10 steps": 10}
+LONG = 5e-3
+"""Seconds of a step from which the stricter goal holds."""
+
+
+@dataclass(eq=False)
+class Training:
+    """A copy of the problem's network with its own optimiser; each call makes ``steps`` more updates."""
+
+    made: Problem
+    batch: int
+    steps: int
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        self.model = deepcopy(self.made.model)
+        self.optimizer = torch.optim.Adam(self.model.parameters())
+
+    def __call__(self) -> float:
+        """CPU seconds of one step."""
+        rows = torch.arange(len(self.made.inputs)).split(self.batch)
+        watched = nullcontext() if self.every is None else watch(self.model, self.optimizer, every=self.every)
+        with watched:
+            began = time.process_time()
+            for step in range(self.steps):
+                index = rows[step % (len(rows) - 1)]
+                loss = self.made.loss(self.model(self.made.inputs[index]), self.made.targets[index])
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+            return (time.process_time() - began) / self.steps
+
+
+def figures(name: str, steps: int, rounds: int) -> list[Row]:
+    make = partial(Training, problem(name), BATCHES[name], steps)
+    runs: dict[str, Callable[[], float]] = {"bare": make(), "again": make()}
+    runs |= {variant: make(every=every) for variant, every in EVERY.items()}
+    found = in_turns(runs, rounds)
+    bare = min(found["bare"])
+    rows = [Row(f"{name}: bare step", bare * 1e3, None, "ms of CPU time")]
+    for variant in ("again", *EVERY):
+        value, interval = ratios(found, variant, "bare")
+        goal = {"every step": 1.15 if name != "a" else 1.30, "every 10 steps": 1.05}.get(variant)
+        holds = None if goal is None else value <= goal
+        words = "" if goal is None else f"<= {goal:.2f}"
+        rows.append(Row(f"{name}: {variant}", value, interval, "bare steps", words, holds))
+    return rows
+
+
+def main() -> None:
+    options = parser(__doc__ or "").parse_args()
+    torch.set_num_threads(1)
+    sizes = {"a": (50, 7), "b": (10, 5), "c": (10, 5)} if options.quick else {"a": (200, 31), "b": (40, 21), "c": (50, 21)}
+    rows = [row for name, (steps, rounds) in sizes.items() for row in figures(name, steps, rounds)]
+    report("Overhead of watching", rows, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Other people's training loops, turned into the `Step`s that every callback reads."""

@@ -1,0 +1,102 @@
+"""What gradients, weights and updates say of each parameter: lengths, ratios, signal and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from goodfit.core.probe import Need, Quantity, Reading, Schedule, Sight
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """The values of a gradient: of a sparse one (an embedding's) those that are stored."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
+
+
+def norms(tensors: Sequence[Tensor]) -> Tensor:
+    """(len(tensors),): the Euclidean length of each tensor, in one pass and without waiting for a device."""
+    lengths = lengths_of(tensors)
+    device = lengths[0].device if lengths else None
+    return torch.stack([each.to(device) for each in lengths]) if lengths else torch.empty(0)
+
+
+def lengths_of(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The Euclidean length of each tensor as scalars on their devices; half precision is added up in single."""
+    kinds = {each.dtype for each in tensors}
+    dtype = None if kinds in ({torch.float32}, {torch.float64}) else torch.float32
+    return list(torch._foreach_norm(list(tensors), 2, dtype=dtype)) if tensors else []
+
+
+def update_ratios(updates: Tensor, weights: Tensor) -> Tensor:
+    """(P,): length of the update over length of the weights; inf where weights are zero and move, nan if they rest."""
+    return updates / weights
+
+
+class Dots(NamedTuple):
+    """Inner products of two gradients, parameter by parameter, (P,) each."""
+
+    first: Tensor
+    second: Tensor
+    both: Tensor
+
+
+def dots(first: Sequence[Tensor], second: Sequence[Tensor]) -> Dots:
+    """The inner products of two gradients of the same parameters."""
+    # Sums of products and not torch.dot: they need no copy of what does not lie in one piece.
+    products = torch._foreach_mul(list(first), list(second))
+    both = torch.stack([each.sum() for each in products])
+    return Dots(norms(first).square(), norms(second).square(), both)
+
+
+def signal_to_noise(found: Dots) -> Tensor:
+    """(P,): |G|^2 over the noise's power, from two gradients of independent batches at (nearly) the same weights.
+
+    The inner product has the expectation |G|^2 and half the squared distance that of the noise's power,
+    tr(Sigma) / batch (McCandlish et al. 2018, appendix A.1, for two batches of one size). Zero or slightly below:
+    the noise hides the gradient.
+    """
+    return found.both / ((found.first + found.second) / 2 - found.both)
+
+
+def alignment(gradient: Tensor, vectors: Tensor) -> Tensor:
+    """(k,): the share of the gradient's squared length along each vector; their sum is that in the whole space.
+
+    ``gradient`` (P,), ``vectors`` (k, P) orthonormal, as eigenvectors are. A random direction has about 1 / P along
+    each; early training lies almost wholly in the top eigenspace (Gur-Ari, Roberts and Dyer 2018). nan for no gradient.
+    """
+    along = vectors.double() @ gradient.double()
+    return along.square() / gradient.double().square().sum()
+
+
+def _gradient_norm(sight: Sight) -> Reading | None:
+    return None if sight.gradient_norms is None else Reading(sight.parameters, sight.gradient_norms)
+
+
+def _weight_norm(sight: Sight) -> Reading | None:
+    return None if sight.weight_norms is None else Reading(sight.parameters, sight.weight_norms)
+
+
+def _update_ratio(sight: Sight) -> Reading | None:
+    if sight.update_norms is None or sight.weight_norms is None:
+        return None
+    return Reading(sight.parameters, update_ratios(sight.update_norms, sight.weight_norms))
+
+
+def _gradient_snr(sight: Sight) -> Reading | None:
+    if sight.previous is None or not sight.gradients:
+        return None
+    found = dots([dense(each) for each in sight.gradients], sight.previous)
+    whole = Dots(*(torch.cat([each, each.sum()[None]]) for each in found))
+    return Reading((*sight.parameters, ""), signal_to_noise(whole))
+
+
+GRADIENT_NORM = Quantity("gradient_norm", frozenset({Need.GRADIENTS}), _gradient_norm)
+WEIGHT_NORM = Quantity("weight_norm", frozenset({Need.PARAMETERS}), _weight_norm)
+UPDATE_RATIO = Quantity("update_ratio", frozenset({Need.PARAMETERS, Need.UPDATES}), _update_ratio)
+GRADIENT_SNR = Quantity(
+    "gradient_snr", frozenset({Need.GRADIENTS, Need.PREVIOUS_GRADIENTS}), _gradient_snr, schedule=Schedule(every=10)
+)
+"""Of each parameter against the update before; under the name ``""`` of all together."""

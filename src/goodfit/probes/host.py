@@ -1,0 +1,184 @@
+"""Hosts probes on any training loop: one pass for all of them when one is due, next to nothing when none is.
+
+What is measured stays on the device as one row an update and is fetched once for many rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from goodfit.core.errors import SettingsError
+from goodfit.core.probe import Activation, Need, Probe, Reading, Sight
+from goodfit.core.run import Measurement
+from goodfit.core.step import Event, Step
+from goodfit.probes.layers import Layers, replay
+from goodfit.probes.track import Track
+
+ROWS = 100
+"""Rows kept on the device before they are fetched."""
+NOTHING = torch.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What was measured at one update: whose readings they are, in order, and all their numbers in one tensor."""
+
+    step: int
+    heads: tuple[tuple[Probe, tuple[str, ...], bool], ...]
+    """Probe, layers, and whether standard errors follow the values."""
+    values: Tensor
+    seconds: float
+
+    def measurements(self, numbers: Sequence[float]) -> list[Measurement]:
+        found: list[Measurement] = []
+        following = iter(numbers)
+        seconds = self.seconds / max(1, sum(len(layers) for _, layers, _ in self.heads))
+        for probe, layers, with_errors in self.heads:
+            values = [next(following) for _ in layers]
+            errors = [next(following) if with_errors else float("nan") for _ in layers]
+            for layer, value, error in zip(layers, values, errors, strict=True):
+                found.append(Measurement(probe.name, self.step, value, layer, error, probe.unit, seconds))
+        return found
+
+
+class Host:
+    """A callback: measures all ``probes`` that are due, and looks at every ``every``-th update (the first included).
+
+    Several optimisers of one model are followed each by its own count of updates.
+    """
+
+    events: Collection[Event] = frozenset({Event.FIT_START, Event.GRADIENT, Event.UPDATE, Event.FIT_END})
+
+    def __init__(self, probes: Iterable[Probe], every: int = 1) -> None:
+        if every < 1:
+            raise SettingsError(f"every must be at least 1 update, got {every}")
+        self.probes, self.every = tuple(probes), every
+        self.rows: list[Row] = []
+        self.fetched: list[tuple[Row, list[float]]] = []
+        self.tracks: dict[Optimizer, Track] = {}
+        self.layers: Layers | None = None
+        self.model: nn.Module | None = None
+        self.watchers: tuple[Probe, ...] = ()
+        self.shown: dict[tuple[str, str], tuple[Probe, Reading]] = {}
+        self.shown_seconds = 0.0
+        self.actions: Mapping[Event, Callable[[Step], None]] = {
+            Event.FIT_START: lambda step: self.prepare(step.model, step.update + 1),
+            Event.GRADIENT: self._gradient,
+            Event.UPDATE: self._update,
+            Event.FIT_END: lambda step: self.close(),
+        }
+
+    def __call__(self, step: Step) -> None:
+        self.actions[step.event](step)
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """All that was measured so far; fetches what still lies on the device."""
+        self.flush()
+        return tuple(chain.from_iterable(row.measurements(numbers) for row, numbers in self.fetched))
+
+    def due(self, update: int) -> tuple[Probe, ...]:
+        """The probes that measure update number ``update`` (from 1)."""
+        return tuple(each for each in self.probes if each.schedule.due(update, self.every))
+
+    def prepare(self, model: nn.Module, update: int) -> None:
+        """Attach hooks before the forward pass if the update to come needs them, else remove them."""
+        self.watchers = tuple(each for each in self.due(update) if Need.ACTIVATIONS in each.needs)
+        self.shown, self.shown_seconds = {}, 0.0
+        if self.layers is None or self.model is not model:
+            self.close()
+            self.layers, self.model = Layers(model, self._show), model
+        self.layers.forget()
+        if not self.watchers:
+            self.layers.detach()
+        elif not self.layers.compiled:
+            self.layers.attach()
+
+    def close(self) -> None:
+        """Remove all hooks and fetch what lies on the device. Kept copies are let go."""
+        if self.layers is not None:
+            self.layers.detach()
+        self.tracks.clear()
+        self.flush()
+
+    def flush(self) -> None:
+        """Fetch all rows at once."""
+        rows, self.rows = self.rows, []
+        for _, group in groupby(rows, key=lambda row: row.values.device):
+            together = list(group)
+            numbers = torch.cat([row.values for row in together]).tolist()
+            for row in together:
+                count = len(row.values)
+                self.fetched.append((replace(row, values=NOTHING), numbers[:count]))
+                numbers = numbers[count:]
+
+    def _show(self, activation: Activation) -> None:
+        began = time.perf_counter()
+        sight = Sight(0, activation.module, activation=activation)
+        for probe in self.watchers:
+            reading = probe.measure(sight)
+            if reading is not None:
+                self.shown.setdefault((probe.name, reading.layers[0]), (probe, reading))
+        self.shown_seconds += time.perf_counter() - began
+
+    def _gradient(self, step: Step) -> None:
+        track = self.tracks.setdefault(step.optimizer, Track())
+        track.due = self.due(step.update + 1)
+        if not track.due:
+            return
+        began = time.perf_counter()
+        needs = frozenset(chain.from_iterable(each.needs for each in track.due))
+        with torch.no_grad():
+            track.follow(step)
+            track.measure(needs)
+        if self.watchers and not self.shown:
+            self._replay(step)
+        track.seconds = time.perf_counter() - began
+
+    def _replay(self, step: Step) -> None:
+        """Hooks are not called in what was compiled: go through the batch once more."""
+        if step.inputs is None or self.layers is None or not self.layers.sensors:
+            return
+        self.layers.attach()
+        replay(step.model, step.inputs)
+        self.layers.detach()
+
+    def _update(self, step: Step) -> None:
+        track, following = self.tracks.get(step.optimizer), step.update + 1
+        if track is not None:
+            if track.due:
+                self._record(track, step)
+                track.release()
+            if any(Need.PREVIOUS_GRADIENTS in each.needs for each in self.due(following)):
+                track.keep(step)
+        self.prepare(step.model, following)
+
+    def _record(self, track: Track, step: Step) -> None:
+        began = time.perf_counter()
+        with torch.no_grad():
+            sight = track.sight(step)
+            others = ((each, each.measure(sight)) for each in track.due if Need.ACTIVATIONS not in each.needs)
+            readings = [*((each, found) for each, found in others if found is not None), *self.shown.values()]
+            values = _together([part for _, reading in readings for part in _parts(reading)])
+        heads = tuple((probe, found.layers, found.standard_errors is not None) for probe, found in readings)
+        seconds = track.seconds + self.shown_seconds + time.perf_counter() - began
+        self.rows.append(Row(step.update, heads, values, seconds))
+        if len(self.rows) >= ROWS:
+            self.flush()
+
+
+def _parts(reading: Reading) -> list[Tensor]:
+    return [reading.values] if reading.standard_errors is None else [reading.values, reading.standard_errors]
+
+
+def _together(parts: list[Tensor]) -> Tensor:
+    if len({each.device for each in parts}) > 1:
+        parts = [each.to(parts[0].device) for each in parts]
+    return torch.cat(parts) if parts else NOTHING
