@@ -75,5 +75,7 @@ class Cause:
     prediction: str
     symptom: Callable[[Facts], Symptom]
     changes: Callable[[Facts], tuple[Change, ...]] = lambda facts: ()
+    rungs: Callable[[Facts], tuple[Change, ...]] = lambda facts: ()
+    """Stronger and stronger changes, tried after the others while each still does better than the one before."""
     finding: Callable[[Facts], Finding | None] = lambda facts: None
     remedy: str = ""

@@ -25,6 +25,8 @@ USUAL = {
 }
 """Rates in common use, by optimiser: around the defaults of torch and the tuned ones of Schmidt et al. 2021.
 A rate outside is a hint, no more."""
+BEYOND = 3.0
+"""Changed rates up to so many times the common ones are tried."""
 
 
 def usual_rates(facts: Facts) -> tuple[float, float]:
@@ -100,6 +102,17 @@ def low_changes(facts: Facts) -> tuple[Change, ...]:
     return found
 
 
+def low_rungs(facts: Facts) -> tuple[Change, ...]:
+    """As long as the raised rate is one that anybody uses."""
+    _, usual = usual_rates(facts)
+    return tuple(changes.rate(f) for f in (1e3, 1e4, 1e5) if max(facts.model.optimizer.rates) * f <= BEYOND * usual)
+
+
+def high_rungs(facts: Facts) -> tuple[Change, ...]:
+    usual, _ = usual_rates(facts)
+    return tuple(changes.rate(f) for f in (1e-4, 1e-5) if max(facts.model.optimizer.rates) * f >= usual / BEYOND)
+
+
 def few_epochs(facts: Facts) -> Symptom:
     if facts.control.outcome is Outcome.DIVERGED:
         return Symptom(0.0, "")
@@ -132,15 +145,17 @@ LEARNING_RATE_TOO_HIGH = Cause(
     prediction="With a tenth (or less) of the rate and as many updates the errors fall.",
     symptom=too_high,
     changes=lambda facts: (changes.rate(0.1), changes.rate(0.01), changes.rate(0.001)),
+    rungs=high_rungs,
     remedy="Lower the learning rate.",
 )
 LEARNING_RATE_TOO_LOW = Cause(
     label="learning_rate_too_low",
     branch=Branch.OPTIMISATION,
     meaning="Steps are so small that the loss barely moves in the epochs given.",
-    prediction="With ten (or a hundred) times the rate and as many updates the errors fall.",
+    prediction="With ten (or many more) times the rate and as many updates the errors fall.",
     symptom=too_low,
     changes=low_changes,
+    rungs=low_rungs,
     remedy="Raise the learning rate.",
 )
 TOO_FEW_EPOCHS = Cause(

@@ -284,11 +284,10 @@ class Round:
 
     def _try(self, candidate: Candidate) -> None:
         """Its changes in turn, with one seed, until one mends the job."""
-        best = candidate
-        possible = candidate.cause.changes(self.facts)
-        if not possible:
+        best, tried = candidate, list[Candidate]()
+        if not candidate.cause.changes(self.facts):
             self.not_asked[candidate.cause.label] = "no change of it applies"
-        for change in possible:
+        for change in self.judge.offered(candidate.cause, tried):
             self.inquiry.asking(f"{candidate.cause.label}: {change.words}")
             try:
                 self.screen.control()
@@ -302,11 +301,10 @@ class Round:
             self.inquiry.found(told(found))
             if found.reading is Reading.INCONCLUSIVE and candidate.symptom.score >= PLAIN and found.gain.value > 0.02:
                 found = self._again(candidate, change)
+            tried.append(found)
             if best.effect is None or found.gain.value > best.gain.value:
                 best = found
             self.judge.put(best)
-            if self.judge.mended(best) or not self.judge.worth_more(found):
-                break
         if best.effect is not None:
             self.not_asked.pop(candidate.cause.label, None)
         self.judge.put(best)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from goodfit.causes import Branch, Cause, Change, Facts
 from goodfit.core.evidence import Reading
+from goodfit.core.run import Outcome
 from goodfit.core.statistics import Estimate
 from goodfit.core.trial import PartResult
-from goodfit.guide.candidate import DOUBTFUL, LEVEL, MATTERS, PLAIN, SHARE, TIE, UNTRUSTED, Candidate
+from goodfit.guide.candidate import DOUBTFUL, LEVEL, MATTERS, PLAIN, SHARE, SMALL, TIE, UNTRUSTED, Candidate
 from goodfit.guide.experiments import Effect, Laboratory, Z
 
+UNKNOWN = 0.5
+"""A simple model's error above this says nothing of what can be reached."""
 BLOCKS = 8
 """Blocks of rows that a spread is read from at the least."""
 
@@ -34,6 +38,31 @@ class Judge:
         if candidate.effect is None or candidate.reading is not Reading.SUPPORTS:
             return False
         return candidate.gain.value >= 0.8 * (self.before(candidate.effect) - self.floor())
+
+    def offered(self, cause: Cause, tried: Sequence[Candidate]) -> Iterator[Change]:
+        """The changes of a cause in turn, until one of those ``tried`` mends the job or shows that none will."""
+        rungs = cause.rungs(self.facts)
+        for change in cause.changes(self.facts):
+            yield change
+            last = tried[-1] if tried and tried[-1].change is change else None  # it may not have been askable
+            if last is None or (rungs and self.rises(tried)):
+                continue
+            if self.mended(last) or not self.worth_more(last):
+                return
+        for change in rungs:
+            if not self.rises(tried):
+                return
+            yield change
+
+    def rises(self, tried: Sequence[Candidate]) -> bool:
+        """Whether the last of stronger and stronger changes did better than the one before and left much to mend."""
+        runs = [c.effect.trials[0] for c in tried if c.effect is not None]
+        if not runs or runs[-1].train.error <= min(self.facts.reach, UNKNOWN) + SMALL:
+            return False
+        if len(runs) == 1:
+            return tried[-1].gain.value > MATTERS
+        before, last = runs[-2:]
+        return before.outcome is Outcome.DIVERGED or last.train.loss < before.train.loss
 
     def worth_more(self, found: Candidate) -> bool:
         """Whether a further change of the same cause deserves a training: the symptom is there, or this one helped."""
