@@ -140,11 +140,11 @@ def _shape(inputs: Tensor) -> str:
 
 def _pictures(name: str, task: Task, strength: float) -> Edit:
     inputs, target = _row(task)
+    if inputs.ndim == 3 and inputs.shape[-1] < LEAST_SIDE <= min(inputs.shape[:2]):
+        raise SettingsError(f"{name!r} needs the channels first, and one row of these inputs is {_shape(inputs)}")
     if inputs.ndim != 3 or min(inputs.shape[1:]) < LEAST_SIDE:
         needed = "(channels, height, width)"
         raise SettingsError(f"{name!r} needs pictures {needed}, and one row of these inputs is {_shape(inputs)}")
-    if inputs.shape[0] > min(inputs.shape[1:]):
-        raise SettingsError(f"{name!r} needs the channels first, and one row of these inputs is {_shape(inputs)}")
     if not inputs.is_floating_point():
         raise SettingsError(f"{name!r} needs pictures of real numbers, and these are {str(inputs.dtype).split('.')[1]}")
     if target.ndim > 1:
