@@ -7,6 +7,7 @@ the generalised Gauss-Newton matrix (Schraudolph 2002). Two tensors may well be 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -34,14 +35,17 @@ PRODUCT = {"Addmm": (1, 2), "Addmv": (1, 2), "Addbmm": (1, 2), "Baddbmm": (1, 2)
 Weights = frozenset[int]
 
 
-def bend(output: Tensor) -> str | None:
-    """The first operation that is not piecewise linear in a single weight, in words; None if there is none."""
+def bend(output: Tensor, weights: Container[int]) -> str | None:
+    """The first operation that is not piecewise linear in a single weight, in words; None if there is none.
+
+    ``weights`` holds the `id` of each.
+    """
     reached: dict[Node, Weights] = {}
     for node in walked(output):
         below = [frozenset[int]() if each is None else reached[each] for each, _ in node.next_functions]
         reached[node] = frozenset[int]().union(*below)
         if hasattr(node, "variable"):
-            reached[node] = frozenset((id(node.variable),))
+            reached[node] = frozenset((id(node.variable),)) if id(node.variable) in weights else frozenset()
         elif problem := _problem(_name(node), below):
             return problem
     return None

@@ -36,16 +36,10 @@ class Call:
     weight: Tensor | None
     bias: Tensor | None
     source: Tensor
-    version: int
     features: Callable[[Tensor], Tensor]
     output: Tensor
     """As it was returned: what is differentiated."""
     channels_first: bool = False
-
-    @property
-    def intact(self) -> bool:
-        """The source was not changed in place since."""
-        return self.source._version == self.version
 
     def ordered(self, values: Tensor) -> Tensor:
         """Values at the output with the units on the last axis."""
@@ -162,7 +156,7 @@ def sites(
     """
     for call, answer in zip(calls, answers, strict=True):
         layout = None if answer is None else rows.layout(call.ordered(answer))
-        if layout is None or not call.intact or (call.channels_first and layout != Layout(0)):
+        if layout is None or (call.channels_first and layout != Layout(0)):
             continue
         given = [each for each in (call.weight, call.bias) if each is not None]
         weights = tuple(each for each in given if uses[id(each)] == 1 and id(each) in names)
@@ -239,7 +233,7 @@ class Recorder(TorchFunctionMode):
 
 
 def _linear(output: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call | None:
-    return Call("mix", weight, bias, input.detach(), input._version, lambda source: source, output)
+    return Call("mix", weight, bias, input.detach(), lambda source: source, output)
 
 
 def _convolution(
@@ -261,7 +255,7 @@ def _convolution(
     def patches(source: Tensor) -> Tensor:
         return functional.unfold(source.unsqueeze(2) if flat else source, kernel, *settings).mT
 
-    return Call("mix", weight, bias, input.detach(), input._version, patches, output, channels_first=True)
+    return Call("mix", weight, bias, input.detach(), patches, output, channels_first=True)
 
 
 def _pair(setting: Any, fill: int, flat: bool) -> tuple[int, ...]:
@@ -288,7 +282,7 @@ def _table(
             source = source.masked_fill(source == padding_idx % len(weight), -1)
         return source[..., None]
 
-    return Call("codes", weight, None, input, input._version, codes, output)
+    return Call("codes", weight, None, input, codes, output)
 
 
 def _layer_norm(
@@ -305,7 +299,7 @@ def _layer_norm(
     def normalised(source: Tensor) -> Tensor:
         return functional.layer_norm(source, normalized_shape, eps=eps)
 
-    return Call("gain", weight, bias, input.detach(), input._version, normalised, output)
+    return Call("gain", weight, bias, input.detach(), normalised, output)
 
 
 def _opened(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -44,8 +44,8 @@ MOST_OUTPUTS = 64
 MOST_NUMBERS = 10**8
 """Of the loss's Hessian in the outputs, for the exact trace."""
 
-ROUNDING = 1e-12
-"""Of the largest eigenvalue of the loss in the outputs: what is smaller has no direction."""
+ROUNDING = 4
+"""Times the spacing of the outputs' numbers: an eigenvalue that is this small a share of the largest is none."""
 
 Signs = Callable[[Sequence[int]], Tensor]
 
@@ -248,7 +248,7 @@ def _obstacle(seen: _Seen, most: int) -> str:
         return "rows depend on each other, or no layer is one whose weights can be followed"
     if seen.outputs[0].numel() ** 2 > most:
         return f"a row has {seen.outputs[0].numel()} outputs, which are too many"
-    if problem := bend(seen.outputs):
+    if problem := bend(seen.outputs, {id(each) for used in seen.weights for each in used.values()}):
         return f"the network is not piecewise linear in each of its weights: {problem}"
     return f"the weights {', '.join(list(seen.rest)[:3])} cannot be followed" if seen.rest else ""
 
@@ -264,7 +264,7 @@ def _columns(seen: _Seen) -> list[tuple[Tensor, Tensor]]:
     matrix = torch.stack([each.flatten(1) for each in _output_products(seen, vectors)], dim=1).double()
     found = torch.linalg.eigh((matrix + matrix.mT) / 2)
     roots = (found.eigenvectors * found.eigenvalues.abs().sqrt()[:, None]).to(flat.dtype)
-    kept = found.eigenvalues.abs().amax(0) > ROUNDING * found.eigenvalues.abs().max()
+    kept = found.eigenvalues.abs().amax(0) > ROUNDING * torch.finfo(flat.dtype).eps * found.eigenvalues.abs().max()
     return [
         (roots[..., place].reshape(seen.outputs.shape), found.eigenvalues[:, place].sign())
         for place in kept.nonzero().flatten().tolist()
@@ -345,7 +345,9 @@ def _estimate(probing: _Probing, signs: Signs, tolerance: float, most: int) -> T
 def _members(names: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
     """The layers, and which of the variables belong to which: (variables, layers)."""
     layers = list(dict.fromkeys(names))
-    return layers, np.array([[each == layer for layer in layers] for each in names], float).reshape(-1, len(layers))
+    return layers, np.array([[each == layer for layer in layers] for each in names], float).reshape(
+        len(names), len(layers)
+    )
 
 
 def _layer(name: str) -> str:
