@@ -33,8 +33,12 @@ FLAT = 0.5
 DRAWS = 3
 """Fresh weight vectors the gradient is compared with."""
 
-ROUNDINGS = 1e3
-"""A negative quotient nearer to zero than so many roundings of the largest magnitude proves nothing."""
+ROUNDINGS = 100.0
+"""A negative quotient nearer to zero than so many roundings of the largest magnitude proves nothing: products of
+networks in float32 were off by up to ten."""
+
+SEEN = 10.0
+"""Nor one nearer than so many times the rounding that was seen in its own run."""
 
 
 @dataclass(frozen=True)
@@ -123,28 +127,28 @@ def descent(
     gives the same operator in float64. With ``settled`` the search goes on until the residual is below that share of
     the value, for a direction that is nearly the steepest.
     """
-    rounding = _rounding(operator)
 
     def enough(ritz: Ritz) -> bool:
         value = float(ritz.values[0])
-        return value < -rounding * ritz.scale and float(ritz.residuals[0]) <= settled * -value
+        return value < -_doubt(operator, ritz) and float(ritz.residuals[0]) <= settled * -value
 
     run = lanczos(operator, random_vector(operator, seed), products, enough)
     if not run.finite:
         nan = float("nan")
         return Descent(nan, nan, torch.zeros_like(run.basis[0]), False, False, nan, run.products, run)
-    vector, made, doubt = run.vector(0), run.products, rounding * run.ritz.scale
+    vector, made, doubt = run.vector(0), run.products, _doubt(operator, run.ritz)
     value, residual = float(run.ritz.values[0]), float(run.ritz.residuals[0])
     if value < 0:
-        value, residual = quotient(operator, vector)
-        made += 1
+        again, residual = quotient(operator, vector)
+        doubt = max(doubt, SEEN * abs(again - value))
+        value, made = again, made + 1
     proven, exact = value < -doubt, False
     if value < 0 and not proven and precise is not None and (twin := precise()) is not None:
         closer, within = quotient(twin, vector.double())
         made += 1
         if abs(closer - value) <= doubt:  # else the copy does not compute the same
             value, residual, exact = closer, within, True
-            proven = value < -_rounding(twin) * run.ritz.scale
+            proven = value < -ROUNDINGS * _rounding(twin) * run.ritz.scale
     unseen = max(residual, doubt, -value)
     return Descent(value, residual, vector, proven, proven and exact, unseen, made, run)
 
@@ -186,8 +190,12 @@ def length(vector: Tensor) -> float:
     return float(torch.linalg.vector_norm(vector.detach().double()))
 
 
+def _doubt(operator: Hessian, ritz: Ritz) -> float:
+    return max(ROUNDINGS * _rounding(operator) * ritz.scale, SEEN * ritz.noise)
+
+
 def _rounding(operator: Hessian) -> float:
-    return ROUNDINGS * torch.finfo(operator.gradient.dtype).eps
+    return torch.finfo(operator.gradient.dtype).eps
 
 
 def _slope(source: Pieces, parameters: Sequence[nn.Parameter]) -> float:

@@ -34,6 +34,8 @@ class Ritz:
     beside: tuple[float, ...]
     rest: float
     """Length of the next direction; 0 where there is none and the values are eigenvalues."""
+    noise: float = 0.0
+    """How far products were from symmetric, at most: the parts along earlier vectors that should be zero."""
 
     @cached_property
     def _pairs(self) -> tuple[Floats, Floats]:
@@ -91,17 +93,18 @@ def lanczos(product: Product, start: Tensor, products: int, stop: Stop = lambda 
     basis[0] = start / torch.linalg.vector_norm(start)
     diagonal: list[float] = []
     beside: list[float] = []
+    noise = 0.0
     while True:
         step = len(diagonal)
         image = product(basis[step])
         if not bool(image.isfinite().all()):
             return Lanczos(basis[: step + 1], Ritz(*_nothing(step), 0.0), finite=False)
         diagonal.append(float(basis[step].double() @ image.double()))
-        rest = _orthogonal(image, basis[: step + 1])
+        rest, noise = _orthogonal(image, basis[: step + 1], noise)
         length = float(torch.linalg.vector_norm(rest.double()))
         largest = max(map(abs, (*diagonal, *beside)))
         used_up = length <= EXHAUSTED * largest or step + 1 == len(start)
-        ritz = Ritz(tuple(diagonal), tuple(beside), 0.0 if used_up else length)
+        ritz = Ritz(tuple(diagonal), tuple(beside), 0.0 if used_up else length, noise)
         if used_up or step + 1 >= products or stop(ritz):
             return Lanczos(basis[: step + 1], ritz)
         beside.append(length)
@@ -114,16 +117,21 @@ def _nothing(step: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (float("nan"),) * (step + 1), (float("nan"),) * step
 
 
-def _orthogonal(vector: Tensor, basis: Tensor) -> Tensor:
-    """The part of ``vector`` outside ``basis``: first against its last two rows, which take nearly all, then all."""
+def _orthogonal(vector: Tensor, basis: Tensor, noise: float) -> tuple[Tensor, float]:
+    """The part of ``vector`` outside ``basis``: first against its last two rows, which take nearly all, then all.
+
+    What is left along the others is rounding, of the product above all; the largest yet comes back too.
+    """
     near = basis[-2:]
     vector = vector - (near @ vector) @ near
     for _ in range(2):  # twice is enough
         before = torch.linalg.vector_norm(vector)
-        vector = vector - (basis @ vector) @ basis
+        parts = basis @ vector
+        noise = max(noise, float(parts.abs().max()))
+        vector = vector - parts @ basis
         if torch.linalg.vector_norm(vector) > CANCELLED * before:
             break
-    return vector
+    return vector, noise
 
 
 def ends_within(tolerance: float) -> Stop:
