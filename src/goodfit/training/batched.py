@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from goodfit.core.errors import TrainingError
 from goodfit.core.recipe import Recipe
@@ -54,7 +54,12 @@ class Trained:
 
 def fit_many(task: Task, recipes: Sequence[Recipe], *, deadline: float | None = None) -> tuple[Run, ...]:
     """`fit` for each of ``recipes``, which differ in seed and rate: the same runs within rounding, sooner."""
-    return tuple(each.run for each in train_many(task, recipes, deadline=deadline))
+    found: list[Run] = []
+    for start in range(0, len(recipes), AT_ONCE):
+        some = recipes[start : start + AT_ONCE]
+        together = _together(task, some, [()] * len(some), deadline, norms=0)
+        found += [each.run for each in together] or [fit(task, recipe, deadline=deadline) for recipe in some]
+    return tuple(found)
 
 
 def train_many(
@@ -118,9 +123,12 @@ class _Noted:
         if step.loss is not None:
             self.losses.append(step.loss.detach().reshape(()).cpu())
             if len(self.losses) <= self.norms:
-                held = [p.grad.detach() for group in step.optimizer.param_groups for p in group["params"]
-                        if p.grad is not None]  # fmt: skip
-                self.found.append(torch.nn.utils.get_total_norm(held).cpu() if held else torch.zeros(()))
+                self.found.append(_norm(step.optimizer))
+
+
+def _norm(optimizer: optim.Optimizer) -> Tensor:
+    held = [p.grad.detach() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    return torch.nn.utils.get_total_norm(held).cpu() if held else torch.zeros(())
 
 
 def _alone(task: Task, recipe: Recipe, callbacks: Sequence[Callback], deadline: float | None, norms: int) -> Trained:

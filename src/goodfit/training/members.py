@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -19,13 +20,19 @@ from goodfit.training.optimizers import build_optimizer
 from goodfit.training.stacked import NotStackable, Stack, State, stack_of
 from goodfit.training.stopping import BestEpoch
 
-LARGEST = 2_000_000
+LARGEST = 6_000_000
 """Weights times rows of a batch up to which networks are stacked: measured, see docs/probes/batched.md. Beyond, a step
 is all products, which one network alone keeps in the cache. A size and not a time, so that runs repeat."""
 
 FUSED = (optim.SGD, optim.Adam, optim.AdamW, optim.Adagrad)
 OPTIMIZERS = (*FUSED, optim.RMSprop, optim.NAdam, optim.RAdam, optim.Adamax, optim.Adadelta)
 """Optimisers that treat each weight by itself, and whose update is the rate times what does not depend on it."""
+
+HEEDED = frozenset(
+    {"model", "optimizer", "rate", "momentum", "weight_decay", "schedule", "warmup", "batch_size", "epochs", "shuffle"}
+    | {"clip", "patience", "max_updates", "seed"}
+)
+"""Fields of a recipe that a stacked training follows as `fit` does; any other one must be unset."""
 
 COMPARED = 8
 """Rows on which stack and modules are compared."""
@@ -55,6 +62,9 @@ def check_comparable(task: Task, recipes: Sequence[Recipe]) -> None:
         raise NotStackable("it labels tokens")
     if torch.accelerator.is_available():
         raise NotStackable("there is a device that gains nothing by it")
+    unheard = [each.name for each in fields(Recipe) if each.name not in HEEDED]
+    if any(getattr(recipe, name) is not None for recipe in recipes for name in unheard):
+        raise NotStackable(f"one of these is set, which only the loop knows: {', '.join(unheard)}")
     for recipe in recipes[1:]:
         differing = [name for name in recipes[0].diff(recipe) if name not in ("seed", "rate")]
         if any(not name.startswith("optimizer") for name in differing):
@@ -186,11 +196,11 @@ def losses_for(loss: Any, targets: Tensor) -> list[Losses]:
         pairs = zip(outputs.unbind(), targets.unbind(), strict=True)
         return torch.stack([loss(output, target).reshape(()) for output, target in pairs])
 
-    quick = _by_number(loss) or _by_class(loss, targets)
+    quick = _by_number(loss, one_by_one) or _by_class(loss, targets)
     return [one_by_one] if quick is None else [quick, one_by_one]
 
 
-def _by_number(loss: Any) -> Losses | None:
+def _by_number(loss: Any, otherwise: Losses) -> Losses | None:
     plain = not isinstance(loss, nn.Module) or (
         getattr(loss, "reduction", "") == "mean"
         and getattr(loss, "weight", None) is None
@@ -199,7 +209,13 @@ def _by_number(loss: Any) -> Losses | None:
     function = _BY_NUMBER.get(type(loss) if isinstance(loss, nn.Module) else loss) if plain else None
     if function is None:
         return None
-    return lambda outputs, targets: function(outputs, targets, reduction="none").flatten(1).mean(1)
+
+    def apply(outputs: Tensor, targets: Tensor) -> Tensor:
+        if outputs.shape != targets.shape:  # torch would compare each with each
+            return otherwise(outputs, targets)
+        return function(outputs, targets, reduction="none").flatten(1).mean(1)
+
+    return apply
 
 
 def _by_class(loss: Any, targets: Tensor) -> Losses | None:
