@@ -22,6 +22,9 @@ PROBES: dict[str, Callable[[nn.Module, Tensor, Tensor], object]] = {
     "gap": lambda m, x, y: probes.train_eval_gap(m, functional.cross_entropy, [(x, y)] * 2),
     "spectrum": lambda m, x, y: probes.extreme_eigenvalues(m, functional.cross_entropy, x, y, products=6, mode="train"),
     "critical": lambda m, x, y: probes.critical_point(m, functional.cross_entropy, x, y, products=6),
+    "plane": lambda m, x, y: probes.slice_2d(m, functional.cross_entropy, [(x, y)], points=2, mode="recalculated"),
+    "sharpness": lambda m, x, y: probes.sharpness(m, functional.cross_entropy, [(x, y)], steps=2, pairs=2),
+    "responses": lambda m, x, y: probes.responses(m, x, classes=True),
     "escape": lambda m, x, y: probes.escape(
         m, functional.cross_entropy, x, y, torch.ones(sum(p.numel() for p in m.parameters())), (0.1, 1.0)
     ),

@@ -52,6 +52,7 @@ from goodfit.probes.loss_surface import (
 from goodfit.probes.noise_scale import NoiseScale, NoiseScaleProbe, noise_scale
 from goodfit.probes.nonfinite import Nonfinite, Sentinel, first_nonfinite
 from goodfit.probes.padding import PaddingReach, padding_in_loss, padding_reach
+from goodfit.probes.responses import Departure, Response, Responses, responses
 from goodfit.probes.sharpness import Sharpness, sharpness
 from goodfit.probes.signals import LayerSignal, OutputRange, Signals, output_range, signals, updated
 from goodfit.probes.weights import weight_vector
@@ -71,6 +72,7 @@ PROBES: tuple[Probe, ...] = (
 __all__ = [
     "PROBES",
     "Critical",
+    "Departure",
     "Escape",
     "Hessian",
     "Host",
@@ -81,6 +83,8 @@ __all__ = [
     "OrderBlind",
     "OutputRange",
     "PaddingReach",
+    "Response",
+    "Responses",
     "Scale",
     "Sentinel",
     "Sharpness",
@@ -107,6 +111,7 @@ __all__ = [
     "output_range",
     "padding_in_loss",
     "padding_reach",
+    "responses",
     "rms",
     "saturated_share",
     "sharpness",
