@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.flop_counter import FlopCounterMode
 
 from goodfit.core.card import HEALTHY, UNDETERMINED, is_problem
 from goodfit.core.coding import coding_of
@@ -20,21 +22,28 @@ from goodfit.core.progress import Progress
 from goodfit.core.recipe import Recipe
 from goodfit.core.run import Outcome, Run
 from goodfit.core.runtime import evaluating, preserved_rng
-from goodfit.core.task import Rows, Task
+from goodfit.core.task import Task, count_of
 from goodfit.guide import diagnosis as guide
 from goodfit.guide.experiments import OutOfBudget
 from goodfit.guide.tree import LEAVES
-from goodfit.models.surgery import rebuilt
+from goodfit.guide.views import MOST_NUMBERS, numbers_of, taken
+from goodfit.models.surgery import NotAskable, rebuilt
 from goodfit.training.batches import batch_count
 from goodfit.training.optimizers import adjusted, build_optimizer
 
-TRAININGS, MOST_TRAININGS = 2.0, 16.0
+TRAININGS, MOST_TRAININGS = 1.5, 16.0
 UPDATES = 4_000
-"""The questions to an own run may take `TRAININGS`, or `UPDATES` where a training has few: the whole then takes about
-twice as long as before. Numbers and not a time, so that the same run gets the same verdict."""
-MOST_NUMBERS = 1_000_000
-"""Input numbers (rows times features) up to which the questions to the data take seconds."""
+OPERATIONS = 1.5e12
+"""The questions to an own run may take `TRAININGS`: one of the run as it is, and short ones of a share of the rows.
+They may take more where a training is short, as many as make `UPDATES` and `OPERATIONS` (floating-point, about half a
+minute of one core). Numbers and not a time, so that the same run gets the same verdict."""
 SAMPLE = 64
+DEAR = 6.0
+"""A changed network may take so many times the arithmetic of the run's own: eight times the width takes 64 times."""
+CHEAP = 2e8
+"""Floating-point operations of a forward pass over `SAMPLE` rows below which arithmetic is not what takes the time."""
+RESIZED = frozenset({"width", "depth", "stand_in"})
+"""Edits after which a network may be larger."""
 TESTED = "No change that was tried mends anything that matters."
 LATE = "the time given to the run did not allow for them"
 IN_VAIN = "No change that was tried mends it."
@@ -46,9 +55,8 @@ def confirmed(scores: Diagnosis, task: Task, run: Run, progress: Progress, *, mo
     """
     if scores.cause == UNDETERMINED:
         return scores
-    reason = why_not(task)
-    if reason or most < questions(task) + 2 * run.seconds:
-        return _unasked(scores, reason or LATE)
+    if most < questions(task) + 2 * run.seconds:
+        return _unasked(scores, LATE)
     try:
         with preserved_rng(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -63,32 +71,20 @@ def confirmed(scores: Diagnosis, task: Task, run: Run, progress: Progress, *, mo
     return joined(scores, found)
 
 
-def why_not(task: Task) -> str:
-    """Why no experiment can be run on this task yet; empty where it can."""
-    rows = task.train
-    if not isinstance(rows, Rows):
-        return "the rows are not held in memory"
-    if rows.lengths is not None:
-        return "sequences of different lengths cannot be put to the test yet"
-    if task.signature.categories:
-        return "inputs that hold codes of categories cannot be put to the test yet"
-    if rows.inputs.numel() > MOST_NUMBERS:
-        return f"the questions to {rows.inputs.numel():,} input numbers would take longer than the run"
-    return ""
-
-
 def questions(task: Task) -> float:
-    """Seconds that the questions to the data take at the most, as measured on tables of up to a million numbers."""
-    return 1.0 + 5e-6 * (task.train.inputs.numel() if isinstance(task.train, Rows) else 0)
+    """Seconds that the questions to the data take at the most; they read a bounded number of rows.
+
+    As measured on tables of up to a million numbers, on pictures and on sentences with eleven codes a token.
+    """
+    tokens = 4.0 if task.signature.tokens else 0.0
+    return 1.0 + tokens + 2.5e-6 * min(MOST_NUMBERS, numbers_of(task.train))
 
 
 def job_of(task: Task, run: Run) -> Job:
     """The run as a `Job`. It is as long as the epochs whose weights were kept, for these are what is judged."""
     recipe, rows = run.recipe, task.train
-    if not isinstance(rows, Rows):
-        raise TypeError("a job of an own run needs rows in memory")
-    spread = torch.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).long()
-    inputs, _ = rows.batch(spread)
+    spread = torch.linspace(0, count_of(rows) - 1, min(SAMPLE, count_of(rows)), dtype=torch.float64).round().long()
+    inputs, _ = taken(rows, spread)
     with preserved_rng():
         model = recipe.model()
         with evaluating(model):
@@ -96,7 +92,7 @@ def job_of(task: Task, run: Run) -> Job:
     kept = recipe.epochs if run.outcome is Outcome.DIVERGED else max(1, run.best_epoch)
     asked = replace(
         recipe,
-        model=partial(rebuilt, recipe.model, inputs),
+        model=partial(affordable, recipe.model, inputs),
         optimizer=partial(adjusted, partial(_named, recipe)),
         rate=None,
         epochs=kept,
@@ -106,10 +102,35 @@ def job_of(task: Task, run: Run) -> Job:
     return Job(replace(task, test=None), asked, coding, inputs)
 
 
+def affordable(factory: Callable[[], nn.Module], sample: Tensor, **edits: Any) -> nn.Module:
+    """`rebuilt`; NotAskable where the changed network takes far more arithmetic than the run's own.
+
+    Counted and not timed, so that the same run gets the same verdict.
+    """
+    changed = rebuilt(factory, sample, **edits)
+    if not set(edits) & RESIZED:
+        return changed
+    own, needed = _operations(factory(), sample), _operations(changed, sample)
+    if needed > CHEAP and needed > DEAR * own:
+        raise NotAskable(f"the changed network would take {needed / max(1, own):.0f} times as long as the run")
+    return changed
+
+
+def _operations(model: nn.Module, sample: Tensor) -> int:
+    """Floating-point operations of a forward pass."""
+    with preserved_rng(), evaluating(model), FlopCounterMode(display=False) as counter:
+        model(sample)
+    return int(counter.get_total_flops())
+
+
 def allowed(job: Job) -> float:
     """Trainings that the questions may take."""
     updates = job.recipe.epochs * batch_count(job.task.train, job.recipe.batch_size)
-    return min(MOST_TRAININGS, max(TRAININGS, UPDATES / updates))
+    with preserved_rng():
+        forward = _operations(job.recipe.model(), job.sample) / len(job.sample)
+    passes = 3 * job.recipe.epochs * count_of(job.task.train)  # backward takes twice what forward does
+    most = min(UPDATES / updates, OPERATIONS / max(1.0, passes * forward))
+    return min(MOST_TRAININGS, max(TRAININGS, most))
 
 
 def joined(scores: Diagnosis, found: Diagnosis) -> Diagnosis:

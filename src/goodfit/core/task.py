@@ -71,7 +71,7 @@ def together(one: Rows, other: Rows) -> Rows:
 
 def lengthened(one: Tensor, other: Tensor, fill: int) -> tuple[Tensor, Tensor]:
     """Both tensors with as many steps along axis 1 as the longer one has; those without such an axis as they are."""
-    if one.ndim < 2 or one.shape[1] == other.shape[1]:
+    if min(one.ndim, other.ndim) < 2 or one.shape[1] == other.shape[1]:
         return one, other
     width = max(one.shape[1], other.shape[1])
     longer = [each.new_full((len(each), width, *each.shape[2:]), fill) for each in (one, other)]

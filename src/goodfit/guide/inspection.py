@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
-from torch.utils.data import Dataset, default_collate
 
 from goodfit.causes.facts import DataFacts, EndFacts, ModelFacts, OptimizerFacts
 from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
 from goodfit.core.runtime import preserved_rng, seed_everything
-from goodfit.core.task import Batch, Rows, count_of
+from goodfit.core.task import Batch, count_of
 from goodfit.core.trial import Trial
 from goodfit.data.questions import drift, labels, leaks, quick, scales, windows
 from goodfit.guide.trials import judge
+from goodfit.guide.views import taken, view
 from goodfit.models.anatomy import Anatomy, anatomy
 from goodfit.probes import (
     Signals,
@@ -42,8 +42,6 @@ from goodfit.training.schedules import build_schedule
 Found = TypeVar("Found")
 NotRun = dict[str, str]
 
-READ = 20_000
-"""Rows of a part that the questions to the data read at most."""
 WATCHED = 256
 """Rows of the batch on which a network is watched."""
 LONGEST_COURSE = 20_000
@@ -73,32 +71,34 @@ def inspect_data(job: Job, seed: int) -> tuple[DataFacts, NotRun]:
     """Ask the data; nothing is trained but simple models of a second or so."""
     not_run: NotRun = {}
     objective = job.task.objective
-    train, validation = read(job.task.train), read(job.task.validation)
-    test = read(job.task.test) if job.task.test is not None else None
-    x, y = train
+    seen = view(job, seed)
+    (x, y), (_, later) = seen.train, seen.validation
+    numbers, more = seen.numbers
+    tokens = objective == "sequence_labelling"
+    simple = (seen.train, seen.validation) if tokens else ((numbers, y), (more, later))
     questions: dict[str, Callable[[], Any]] = {
-        "quick": lambda: quick.quick_fit(train, validation, objective, seed),
-        "drift": lambda: drift.two_sample(x, validation[0], seed),
-        "shares": lambda: drift.class_shares(y, validation[1], objective, seed),
-        "duplicates": lambda: leaks.duplicates(train, validation, seed),
-        "telling": lambda: leaks.telling_columns(x, y, objective, test, seed),
-        "sorted_split": lambda: leaks.sorted_split(train, validation, objective),
-        "interleaved": lambda: windows.interleaved_in_time(x, validation[0]),
-        "association": lambda: labels.association(x, y, objective),
-        "association_validation": lambda: labels.association(*validation, objective),
-        "misaligned": lambda: labels.misaligned(x, y, objective),
-        "collapsed": lambda: labels.collapsed(y, validation[1], objective),
-        "scales": lambda: scales.scales(x) if x.is_floating_point() else None,
+        "quick": lambda: quick.quick_fit(*simple, objective, seed),
+        "drift": lambda: drift.two_sample(numbers, more, seed),
+        "shares": lambda: drift.class_shares(y, later, objective, seed),
+        "duplicates": lambda: leaks.duplicates(*seen.many, seed),
+        "telling": lambda: leaks.telling_columns(x, y, objective, seen.test, seed),
+        "sorted_split": lambda: leaks.sorted_split(seen.train, seen.validation, objective),
+        "interleaved": lambda: windows.interleaved_in_time(seen.many[0][0], seen.many[1][0]),
+        "association": lambda: labels.association(*seen.labelled[0], seen.objective),
+        "association_validation": lambda: labels.association(*seen.labelled[1], seen.objective),
+        "misaligned": lambda: labels.misaligned(*seen.first, objective),
+        "collapsed": lambda: labels.collapsed(y, later, objective),
+        "scales": lambda: scales.scales(seen.amounts),
         "target_scale": lambda: scales.target_scale(y) if job.coding is Coding.REAL else None,
         "order": lambda: scales.order(y, x, objective),
-        "padding": lambda: scales.padding(x, y),
+        "padding": lambda: None if seen.amounts is not x else scales.padding(x, y),
     }
     with threadpool_limits(1):  # on small matrices a second thread costs far more than it brings
         found = {name: ask(name, question, not_run) for name, question in questions.items()}
-        simple = found["quick"]
-        if simple is not None:
-            found["noise"] = ask("noise", lambda: labels.noise(simple, seed), not_run)
-            found["recoded"] = ask("recoded", lambda: labels.recoded(simple), not_run)
+        fitted = found["quick"]
+        if fitted is not None:
+            found["noise"] = ask("noise", lambda: labels.noise(fitted, seed), not_run)
+            found["recoded"] = ask("recoded", lambda: labels.recoded(fitted), not_run)
     return DataFacts(**found), not_run
 
 
@@ -156,27 +156,14 @@ def inspect_end(job: Job, trial: Trial, seed: int) -> tuple[EndFacts, NotRun]:
     ), not_run
 
 
-def read(rows: Dataset[Batch]) -> Batch:
-    """Inputs and targets of at most `READ` rows, evenly spread."""
-    return _taken(rows, _spread(count_of(rows), READ))
-
-
 def watched(job: Job) -> Batch:
     """A batch spread evenly over the training rows, so that sorted rows are all represented."""
-    return _taken(job.task.train, _spread(count_of(job.task.train), WATCHED))
+    return taken(job.task.train, _spread(count_of(job.task.train), WATCHED))
 
 
 def _spread(count: int, most: int) -> Tensor:
     """At most ``most`` row numbers from the first to the last; in single precision the last would be rounded up."""
     return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
-
-
-def _taken(rows: Dataset[Batch], index: Tensor) -> Batch:
-    """Some rows as one batch, put together as a loader does: rows may hold arrays and plain numbers."""
-    if isinstance(rows, Rows):
-        return rows.batch(index)
-    inputs, targets = default_collate([rows[i] for i in index.tolist()])
-    return inputs, targets
 
 
 def optimizer_facts(job: Job, model: nn.Module) -> OptimizerFacts:
@@ -241,7 +228,7 @@ def _batches(job: Job) -> list[Batch]:
     if not job.recipe.shuffle:
         order = torch.arange(count_of(rows))
     pieces = [piece for piece in torch.split(order, size) if len(piece) > 1]
-    return [_taken(rows, piece) for piece in pieces[:: max(1, len(pieces) // 20)]]
+    return [taken(rows, piece) for piece in pieces[:: max(1, len(pieces) // 20)]]
 
 
 def _size(model: nn.Module) -> float:

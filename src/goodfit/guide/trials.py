@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,6 +27,8 @@ from goodfit.training.batches import loader
 
 CHECKPOINTS = 12
 """Epochs, evenly spread, after which the validation rows are scored."""
+BATCH = 512
+"""Rows that are judged together; of padded sequences, whose attention grows with the square of their length, fewer."""
 JUDGED = 20_000
 """Rows of a part that are scored at most."""
 FIRST_UPDATES = 25
@@ -136,9 +138,15 @@ def _gives_numbers(model: nn.Module, job: Job) -> bool:
 
 def judge(model: nn.Module, job: Job, rows: Dataset[Batch]) -> PartResult:
     """Loss and errors of a model on a part of the data, in evaluation mode."""
-    outputs, targets, loss = _outputs(model, job, rows)
-    threshold = threshold_of(outputs, targets, job.task.loss)
-    units = errors(outputs, targets, job.coding, threshold)
+    seen = list(_seen(model, job, rows))
+    total, weight = sum(each.loss * each.weight for each in seen), sum(each.weight for each in seen)
+    loss = total / weight if weight else float("nan")
+    if job.coding is Coding.TOKENS:  # batches differ in length, and what is judged is the tokens that count
+        targets = torch.cat([each.targets[each.targets != IGNORED] for each in seen])
+        units = _joined([errors(each.outputs, each.targets, job.coding, 0.0) for each in seen])
+    else:
+        outputs, targets = (torch.cat(part) for part in zip(*[(e.outputs, e.targets) for e in seen], strict=True))
+        units = errors(outputs, targets, job.coding, threshold_of(outputs, targets, job.task.loss))
     constant = constant_error(targets, job.coding)
     share = units.value / constant if constant > 0 else (0.0 if units.value == 0 else WORST)
     error = min(WORST, share) if np.isfinite(share) else WORST
@@ -148,21 +156,31 @@ def judge(model: nn.Module, job: Job, rows: Dataset[Batch]) -> PartResult:
     return PartResult(loss, error, units, constant, balanced, recalls)
 
 
-def _outputs(model: nn.Module, job: Job, rows: Dataset[Batch]) -> tuple[Tensor, Tensor, float]:
-    outputs: list[Tensor] = []
-    truth: list[Tensor] = []
-    total = weight = 0.0
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One batch: what the model made of it, and the mean loss with what it counts for (rows, or tokens)."""
+
+    outputs: Tensor
+    targets: Tensor
+    loss: float
+    weight: float
+
+
+def _seen(model: nn.Module, job: Job, rows: Dataset[Batch]) -> Iterator[_Seen]:
+    count = 0
+    tokens = job.coding is Coding.TOKENS
     with evaluating(model), torch.random.fork_rng(devices=[]):
-        for inputs, targets in loader(rows, 512):
+        for inputs, targets in loader(rows, BATCH // 8 if tokens else BATCH):
             found = model(inputs)
-            counted = float((targets != IGNORED).sum()) if job.coding is Coding.TOKENS else float(len(targets))
-            total += _loss(job, found, targets) * counted
-            weight += counted
-            outputs.append(found)
-            truth.append(targets)
-            if sum(len(each) for each in truth) >= JUDGED:
-                break
-    return torch.cat(outputs), torch.cat(truth), total / weight if weight else float("nan")
+            weight = float((targets != IGNORED).sum()) if tokens else float(len(targets))
+            yield _Seen(found, targets, _loss(job, found, targets) if weight else 0.0, weight)
+            count += len(targets)
+            if count >= JUDGED:
+                return
+
+
+def _joined(parts: Sequence[UnitScores]) -> UnitScores:
+    return UnitScores(*(np.concatenate([getattr(each, name) for each in parts]) for name in ("sums", "weights")))
 
 
 def _loss(job: Job, outputs: Tensor, targets: Tensor) -> float:

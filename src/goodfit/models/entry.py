@@ -27,6 +27,10 @@ class EmbedCategories(nn.Module):
         self.embeddings = nn.ModuleList(nn.Embedding(size, embedding_width(size)) for size in signature.categories)
         self.width = self.numbers + sum(embedding_width(size) for size in signature.categories)
 
+    @property
+    def tables(self) -> list[nn.Embedding]:
+        return [each for each in self.embeddings if isinstance(each, nn.Embedding)]
+
     def forward(self, rows: Tensor) -> Tensor:
         codes = rows[:, self.numbers :].long()
         vectors = [embed(codes[:, i]) for i, embed in enumerate(self.embeddings)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,11 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from goodfit.core.statistics import Estimate, UnitScores, estimate, share
 from goodfit.core.task import Batch, Objective
+from goodfit.data.questions import codes
 from goodfit.data.questions.features import (
     MOST_ROWS,
     Bools,
@@ -33,6 +35,9 @@ from goodfit.data.questions.features import (
     token_rows,
     vocabulary,
 )
+
+Told = Callable[[Batch, int, int], tuple[Floats, Ints, Ints]]
+"""``(sequences, most, seed)`` to what is told of at most so many tokens, their labels, and their sequences' numbers."""
 
 FOLDS = 4
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
@@ -142,8 +147,8 @@ def quick_fit(train: Batch, validation: Batch, objective: Objective, seed: int =
 def prepared(train: Batch, validation: Batch, objective: Objective, seed: int) -> tuple[Part, Part] | None:
     """Both parts as matrices and targets; None where targets are neither classes nor finite numbers."""
     if objective == "sequence_labelling":
-        words = vocabulary(train[0], validation[0])
-        return _tokens(train, words, MOST_ROWS, seed), _tokens(validation, words, MOST_ROWS // 2, seed)
+        told = (_coded if codes.holds_token_codes(train[0]) else _plain)(train[0], validation[0])
+        return _tokens(told, train, MOST_ROWS, seed), _tokens(told, validation, MOST_ROWS // 2, seed)
     kept = sample(len(train[0]), MOST_ROWS, seed), sample(len(validation[0]), MOST_ROWS, seed)
     matrices = pair(train[0][kept[0]], validation[0][kept[1]])
     labels = [classes(targets, objective) for _, targets in (train, validation)]
@@ -217,9 +222,19 @@ def folds(part: Part, seed: int) -> list[tuple[Ints, Ints]]:
     return [(fitted, asked) for fitted, asked in split if len(fitted) and len(asked)]
 
 
-def _tokens(part: Batch, words: int, most: int, seed: int) -> Part:
-    matrix, labels, rows = token_rows(*part, words, most, seed)
+def _tokens(told: Told, part: Batch, most: int, seed: int) -> Part:
+    matrix, labels, rows = told(part, most, seed)
     return Part(matrix, labels.astype(np.float64), rows, rows)
+
+
+def _coded(train: Tensor, validation: Tensor) -> Told:
+    known = codes.token_levels([train, validation])
+    return lambda part, most, seed: codes.tokens(part, known, most, seed)
+
+
+def _plain(train: Tensor, validation: Tensor) -> Told:
+    words = vocabulary(train, validation)
+    return lambda part, most, seed: token_rows(*part, words, most, seed)
 
 
 def _models(part: Part, seed: int) -> list[tuple[str, Any]]:

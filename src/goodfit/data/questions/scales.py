@@ -10,6 +10,7 @@ from scipy.stats import norm, rankdata
 from torch import Tensor
 
 from goodfit.core.task import IGNORED, Objective
+from goodfit.data.questions.codes import holds_token_codes
 from goodfit.data.questions.features import Floats, Ints, classes, columns, is_tokens, numbers
 
 WILD = 10.0
@@ -134,7 +135,7 @@ def _sizes(matrix: Floats) -> Scales | None:
 
 def _sorted_column(inputs: Tensor) -> int | None:
     """The column that follows the row number most closely, if any does."""
-    if is_tokens(inputs):
+    if is_tokens(inputs) or holds_token_codes(inputs):
         return None
     matrix = columns(inputs)
     ranks = rankdata(matrix, axis=0) - (len(matrix) + 1) / 2

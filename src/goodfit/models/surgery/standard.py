@@ -12,6 +12,7 @@ from goodfit.core.task import Signature
 from goodfit.models.anatomy import anatomy
 from goodfit.models.attention import attention
 from goodfit.models.cnn import cnn
+from goodfit.models.entry import EmbedCategories
 from goodfit.models.linear import linear
 from goodfit.models.mlp import mlp
 from goodfit.models.surgery.errors import NotAskable
@@ -23,6 +24,9 @@ DEPTH = 2
 
 MOST_CODES = 1000
 """Whole numbers from here on are quantities, not codes, unless the model looks them up in a table."""
+
+LEAST_CODES = 256
+"""Vectors for each of several codes a token."""
 
 OUTPUTS = {"sigmoid", "softmax", "log_softmax", "softplus", "tanh", "relu"}
 
@@ -86,7 +90,9 @@ def _are_codes(module: nn.Module, sample: Tensor) -> bool:
 
 
 def _of_rows(module: nn.Module, kind: str, sample: Tensor, shape: torch.Size) -> nn.Module:
-    signature = Signature((sample[0].numel(),), shape[1:].numel())
+    tables = next((each for each in module.modules() if isinstance(each, EmbedCategories)), None)
+    sizes = () if tables is None or sample.dim() != 2 else tuple(each.num_embeddings for each in tables.tables)
+    signature = Signature((sample[0].numel(),), shape[1:].numel(), sizes)
     body = linear(signature) if kind == "linear" else mlp(signature, width=WIDTH, depth=DEPTH)
     return nn.Sequential(_Floats(), nn.Flatten(), body, _Shaped(shape[1:]))
 
@@ -116,6 +122,8 @@ def _of_codes(module: nn.Module, kind: str, sample: Tensor, shape: torch.Size) -
     padded = _is_padded(codes)
     tables = [each.num_embeddings for each in module.modules() if isinstance(each, nn.Embedding)]
     size = max([int(sample.max()) + 1, *tables]) + (not padded)
+    if codes.shape[2] > 1:  # as many vectors as the model has in all, or each of many codes would get a table of all
+        size = max(LEAST_CODES, sum(tables) // codes.shape[2]) if tables else size
     axis = _step_axis(sample, shape)
     signature = Signature((codes.shape[2],), _per_step(shape, axis), (size,) * codes.shape[2], tokens=True)
     bodies: Mapping[str, Callable[[], nn.Module]] = {
@@ -214,6 +222,8 @@ class _Coded(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         codes = codes if codes.dim() == 3 else codes.unsqueeze(-1)
-        codes = (codes.long() + (not self.padded)).clamp(0, self.size - 1)
+        codes = codes.long() + (not self.padded)
+        # Codes beyond the table share vectors (a hash needs no table of its own); 0 stays padding alone.
+        codes = torch.where(codes < self.size, codes.clamp(min=0), 1 + (codes - 1) % (self.size - 1))
         outputs: Tensor = self.gather(self.body(codes), codes[..., 0] != 0)
         return outputs
