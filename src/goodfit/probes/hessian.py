@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ Slopes = tuple[Tensor | None, ...]
 
 LARGEST_DENSE = 4096
 """Parameters up to which the matrix is written out: 134 MB in float64."""
+STALE = "The weights were changed since the Hessian was made", "Make it anew."
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,8 @@ class Hessian:
     """(parameters,)"""
     names: tuple[str, ...]
     parameters: tuple[nn.Parameter, ...]
+    _weights: tuple[Tensor, ...]
+    """What the parameters were."""
     _slopes: Callable[[], Iterable[Slopes]]
 
     def __call__(self, vector: Tensor) -> Tensor:
@@ -50,6 +53,8 @@ class Hessian:
         if vector.shape != self.gradient.shape:
             wanted, got = tuple(self.gradient.shape), tuple(vector.shape)
             raise SettingsError(f"A product with the Hessian needs a vector of shape {wanted}. Got {got} instead")
+        if not all(torch.equal(now, then) for now, then in zip(self.parameters, self._weights, strict=True)):
+            raise TrainingError(*STALE)
         parts = vector.to(self.gradient.dtype).split([each.numel() for each in self.parameters])
         found = torch.zeros_like(self.gradient)
         for slopes in self._slopes():
@@ -71,7 +76,7 @@ class Hessian:
         except RuntimeError as error:
             if "inplace" not in str(error):
                 raise
-            raise TrainingError("The weights were changed since the Hessian was made", "Make it anew.") from error
+            raise TrainingError(*STALE) from error
         return flat(found, self.parameters)
 
     def block(self, *names: str) -> Hessian:
@@ -90,6 +95,7 @@ class Hessian:
             torch.cat([gradients[i] for i in chosen]) if chosen else self.gradient[:0],
             tuple(self.names[i] for i in chosen),
             tuple(self.parameters[i] for i in chosen),
+            tuple(self._weights[i] for i in chosen),
             lambda: (tuple(slopes[i] for i in chosen) for slopes in self._slopes()),
         )
 
@@ -144,9 +150,13 @@ def hessian(
     for value, slopes in _parts(source, parameters, graph=keep_graph):
         level += value
         gradient += flat(slopes, parameters)
-        kept.append(slopes)
-    operator = Hessian(level, gradient, tuple(named), parameters, lambda: kept)
-    return operator if keep_graph else replace(operator, _slopes=_again(source, parameters))
+        kept += [slopes] if keep_graph else []
+
+    def again() -> Iterator[Slopes]:
+        return (slopes for _, slopes in _parts(source, parameters, graph=True))
+
+    weights = tuple(each.detach().clone() for each in parameters)
+    return Hessian(level, gradient, tuple(named), parameters, weights, (lambda: kept) if keep_graph else again)
 
 
 def _parts(source: Pieces, parameters: tuple[nn.Parameter, ...], *, graph: bool) -> Iterator[tuple[float, Slopes]]:
@@ -157,19 +167,6 @@ def _parts(source: Pieces, parameters: tuple[nn.Parameter, ...], *, graph: bool)
             asked = value.requires_grad and bool(parameters)
             slopes = torch.autograd.grad(value, parameters, create_graph=graph, allow_unused=True) if asked else none
             yield float(value.detach()), slopes
-
-
-def _again(source: Pieces, parameters: tuple[nn.Parameter, ...]) -> Callable[[], Iterator[Slopes]]:
-    """Graphs made anew each time, as long as the weights are what they were."""
-    before = [each.detach().clone() for each in parameters]
-
-    def slopes() -> Iterator[Slopes]:
-        if not all(torch.equal(now, then) for now, then in zip(parameters, before, strict=True)):
-            raise TrainingError("The weights were changed since the Hessian was made", "Make it anew.")
-        for _, found in _parts(source, parameters, graph=True):
-            yield found
-
-    return slopes
 
 
 def doubled(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> tuple[nn.Module, Loss, list[Batch]]:

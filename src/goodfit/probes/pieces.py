@@ -87,8 +87,10 @@ def shares(loss: Loss, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> 
     leaves = [each.detach().requires_grad_() for each in outputs]
     with torch.enable_grad():
         whole = torch.autograd.grad(loss(torch.cat(leaves), torch.cat(list(targets))), leaves)
-        own = [torch.autograd.grad(loss(each, part), each)[0] for each, part in zip(leaves, targets, strict=True)]
-    found = [_share(part, alone) for part, alone in zip(whole, own, strict=True)]
+        levels = [loss(each, part) for each, part in zip(leaves, targets, strict=True)]
+        own = torch.autograd.grad(levels, leaves)
+    counts = [bool(level.isfinite()) for level in levels]  # the mean over none of its positions is not a number
+    found = [_share(part, alone) if some else 0.0 for part, alone, some in zip(whole, own, counts, strict=True)]
     known = [each for each in found if each is not None]
     return tuple(known) if len(known) == len(found) else _counted(loss, outputs, targets)
 
@@ -106,7 +108,7 @@ def reduction_of(loss: Loss, outputs: Tensor, targets: Tensor) -> Reduction:
 def _share(whole: Tensor, alone: Tensor) -> float | None:
     """None where there are no slopes to tell it by, as at a perfect fit."""
     if not bool(whole.any()):
-        return None if not bool(alone.any()) else 0.0  # nan where no position of the part counts
+        return 0.0 if bool(alone.any()) else None
     part, own = whole.flatten().double(), alone.flatten().double()
     share = float(part @ own / (own @ own))
     if not float(torch.linalg.vector_norm(part - share * own)) <= SAME * float(torch.linalg.vector_norm(part)):
