@@ -84,15 +84,9 @@ def sharpness(
         TrainingError: the loss or its gradient is not finite at the weights as they stand.
     """
     size = _radius(ball, radius, steps, pairs)
-    parameters = tuple(trained(model).values())
-    origin = tuple(each.detach().clone() for each in parameters)
-    source = pieces(model, loss, listed(batches), mode, seed)
-    around = _Around(source, parameters, origin, _scale(model, ball), ball, size)
+    around = _around(pieces(model, loss, listed(batches), mode, seed), ball, size)
     with undisturbed(model, mode):
-        level, slope = around.slope(torch.zeros_like(around.scale))
-        if not (math.isfinite(level) and bool(slope.isfinite().all())):
-            problem = f"The loss ({level:g}) or its gradient is not finite"
-            raise TrainingError(problem, "Measure before the training diverges.")
+        level, slope = _start(around)
         rises = _climb(around, slope, level, steps)
         average, error = _mean(_random_rises(around, level, pairs))
     return Sharpness(
@@ -160,6 +154,21 @@ def _gradients(value: Tensor, parameters: Sequence[nn.Parameter]) -> Sequence[Te
     if not value.requires_grad:
         return [None] * len(parameters)
     return torch.autograd.grad(value, parameters, allow_unused=True)
+
+
+def _around(source: Pieces, ball: Ball, radius: float) -> _Around:
+    parameters = tuple(trained(source.model).values())
+    origin = tuple(each.detach().clone() for each in parameters)
+    return _Around(source, parameters, origin, _scale(source.model, ball), ball, radius)
+
+
+def _start(around: _Around) -> tuple[float, Tensor]:
+    """Loss and slope at the weights as they stand."""
+    level, slope = around.slope(torch.zeros_like(around.scale))
+    if not (math.isfinite(level) and bool(slope.isfinite().all())):
+        problem = f"The loss ({level:g}) or its gradient is not finite"
+        raise TrainingError(problem, "Measure before the training diverges.")
+    return level, slope
 
 
 def _climb(around: _Around, slope: Tensor, level: float, steps: int) -> list[float]:
