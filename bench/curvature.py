@@ -7,6 +7,7 @@ Lanczos that has converged. ``--peers`` adds other tools, where installed.
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -240,6 +241,14 @@ def rows(given: Problem, rounds: int, *, peers: bool = False) -> list[Row]:
     return found + (peer_rows(given, known, rounds) if peers else [])
 
 
+def traced(given: Sequence[Problem], quick: bool) -> list[Row]:
+    """The trace has a benchmark of its own (bench/traces.py); its rows stand here too."""
+    if importlib.util.find_spec("bench.traces") is None:
+        return []
+    found: list[Row] = importlib.import_module("bench.traces").rows(given, quick)
+    return found
+
+
 def main(given: Sequence[str] | None = None) -> None:
     arguments = parser(__doc__ or "")
     arguments.add_argument("--peers", action="store_true", help="the tools of bench/peers.txt that are installed")
@@ -249,7 +258,7 @@ def main(given: Sequence[str] | None = None) -> None:
     chosen = problems(QUICK if options.quick else NAMES)
     for each in chosen:
         found += rows(each, 3 if options.quick else 5, peers=options.peers)
-    report("Curvature", found, options.out)
+    report("Curvature", found + traced(chosen, options.quick), options.out)
 
 
 if __name__ == "__main__":

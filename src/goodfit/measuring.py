@@ -263,7 +263,7 @@ CALL = "Call critical_point(model, loss, inputs, targets), or critical_point(job
 
 def _pairs(batch: Batch | Sequence[Batch] | None) -> list[Batch]:
     """One batch, or several: a pair of tensors is one."""
-    if batch is None:
+    if batch is None or not len(batch):
         return []
     given: Iterable[Any] = [batch] if isinstance(batch[0], Tensor) else batch
     pairs = [(each[0], each[1]) for each in given if len(each) == 2]
