@@ -34,14 +34,14 @@ class Cost(Enum):
 
 @dataclass(frozen=True)
 class Schedule:
-    """Due at every ``every``-th of the updates its host looks at (the first included), and at the ``first`` ones."""
+    """Due at most at every ``every``-th update, the first included, and at each of the ``first`` ones."""
 
     every: int = 1
     first: int = 0
 
     def due(self, update: int, stride: int = 1) -> bool:
-        """Whether update number ``update`` (from 1) is due under a host that looks every ``stride`` updates."""
-        return (update - 1) % (self.every * stride) == 0 or update <= self.first
+        """Whether update number ``update`` (from 1) is due under a host that looks at every ``stride``-th."""
+        return update <= self.first or (update - 1) % (-(-self.every // stride) * stride) == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,12 @@ class Activation:
     layer: str
     module: nn.Module
     output: Tensor
-    """Detached, of any shape; units along ``axis``."""
+    """Of any shape, with units along ``axis``. It may still belong to the graph: measure, do not keep."""
     axis: int
     weighted: bool
     """Whether the layer multiplies by weights; a normalisation does not."""
     fed: Tensor | None = None
-    """The floating-point input, detached; units along ``axis``."""
+    """The floating-point input; units along ``axis``."""
     function: str = ""
     """The activation function that made ``fed``: relu, tanh, sigmoid, or nothing that is known."""
     before: str = ""

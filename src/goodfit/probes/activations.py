@@ -98,8 +98,9 @@ def _saturated(fed: Tensor, seen: Activation) -> Tensor | None:
     return saturated_share(fed, *BOUNDS[seen.function]) if seen.function in BOUNDS else None
 
 
+OFTEN, SELDOM = Schedule(every=20), Schedule(every=100)
 ACTIVATIONS = frozenset({Need.ACTIVATIONS})
-ACTIVATION_RMS = Quantity("activation_rms", ACTIVATIONS, _of_layer(_rms))
-DEAD_SHARE = Quantity("dead_share", ACTIVATIONS, _of_function(_dead))
-SATURATED_SHARE = Quantity("saturated_share", ACTIVATIONS, _of_function(_saturated))
-EFFECTIVE_RANK = Quantity("effective_rank", ACTIVATIONS, _of_layer(_effective_rank), schedule=Schedule(every=10))
+ACTIVATION_RMS = Quantity("activation_rms", ACTIVATIONS, _of_layer(_rms), schedule=OFTEN)
+DEAD_SHARE = Quantity("dead_share", ACTIVATIONS, _of_function(_dead), schedule=OFTEN)
+SATURATED_SHARE = Quantity("saturated_share", ACTIVATIONS, _of_function(_saturated), schedule=OFTEN)
+EFFECTIVE_RANK = Quantity("effective_rank", ACTIVATIONS, _of_layer(_effective_rank), schedule=SELDOM)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from goodfit.core.probe import Need, Quantity, Reading, Schedule, Sight
 
+HALF = (torch.float16, torch.bfloat16)
+
 
 def dense(gradient: Tensor) -> Tensor:
     """The values of a gradient: of a sparse one (an embedding's) those that are stored."""
@@ -18,16 +20,15 @@ def dense(gradient: Tensor) -> Tensor:
 
 def norms(tensors: Sequence[Tensor]) -> Tensor:
     """(len(tensors),): the Euclidean length of each tensor, in one pass and without waiting for a device."""
-    lengths = lengths_of(tensors)
-    device = lengths[0].device if lengths else None
-    return torch.stack([each.to(device) for each in lengths]) if lengths else torch.empty(0)
-
-
-def lengths_of(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The Euclidean length of each tensor as scalars on their devices; half precision is added up in single."""
-    kinds = {each.dtype for each in tensors}
-    dtype = None if kinds in ({torch.float32}, {torch.float64}) else torch.float32
-    return list(torch._foreach_norm(list(tensors), 2, dtype=dtype)) if tensors else []
+    if not tensors:
+        return torch.empty(0)
+    mixed = any(each.dtype is not tensors[0].dtype for each in tensors)
+    dtype = torch.float32 if mixed or tensors[0].dtype in HALF else None  # half precision is added up in single
+    lengths = torch._foreach_norm(list(tensors), 2, dtype=dtype)
+    try:
+        return torch.stack(lengths)
+    except RuntimeError:  # on several devices; asking each tensor for its device costs more than the stack
+        return torch.stack([each.to(lengths[0].device) for each in lengths])
 
 
 def update_ratios(updates: Tensor, weights: Tensor) -> Tensor:
@@ -97,6 +98,6 @@ GRADIENT_NORM = Quantity("gradient_norm", frozenset({Need.GRADIENTS}), _gradient
 WEIGHT_NORM = Quantity("weight_norm", frozenset({Need.PARAMETERS}), _weight_norm)
 UPDATE_RATIO = Quantity("update_ratio", frozenset({Need.PARAMETERS, Need.UPDATES}), _update_ratio)
 GRADIENT_SNR = Quantity(
-    "gradient_snr", frozenset({Need.GRADIENTS, Need.PREVIOUS_GRADIENTS}), _gradient_snr, schedule=Schedule(every=10)
+    "gradient_snr", frozenset({Need.GRADIENTS, Need.PREVIOUS_GRADIENTS}), _gradient_snr, schedule=Schedule(every=100)
 )
 """Of each parameter against the update before; under the name ``""`` of all together."""

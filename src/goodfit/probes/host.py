@@ -19,7 +19,7 @@ from goodfit.core.probe import Activation, Need, Probe, Reading, Sight
 from goodfit.core.run import Measurement
 from goodfit.core.step import Event, Step
 from goodfit.probes.layers import Layers, replay
-from goodfit.probes.track import Track
+from goodfit.probes.track import IDLE, Plan, Track
 
 ROWS = 100
 """Rows kept on the device before they are fetched."""
@@ -60,16 +60,17 @@ class Host:
         if every < 1:
             raise SettingsError(f"every must be at least 1 update, got {every}")
         self.probes, self.every = tuple(probes), every
+        self.first = max((each.schedule.first for each in self.probes), default=0)
+        self.plans: dict[tuple[bool, ...], Plan] = {}
+        self.coming = IDLE
         self.rows: list[Row] = []
         self.fetched: list[tuple[Row, list[float]]] = []
         self.tracks: dict[Optimizer, Track] = {}
         self.layers: Layers | None = None
-        self.model: nn.Module | None = None
-        self.watchers: tuple[Probe, ...] = ()
         self.shown: dict[tuple[str, str], tuple[Probe, Reading]] = {}
         self.shown_seconds = 0.0
         self.actions: Mapping[Event, Callable[[Step], None]] = {
-            Event.FIT_START: lambda step: self.prepare(step.model, step.update + 1),
+            Event.FIT_START: lambda step: self.prepare(step.model, self.plan(step.update + 1)),
             Event.GRADIENT: self._gradient,
             Event.UPDATE: self._update,
             Event.FIT_END: lambda step: self.close(),
@@ -84,22 +85,26 @@ class Host:
         self.flush()
         return tuple(chain.from_iterable(row.measurements(numbers) for row, numbers in self.fetched))
 
-    def due(self, update: int) -> tuple[Probe, ...]:
-        """The probes that measure update number ``update`` (from 1)."""
-        return tuple(each for each in self.probes if each.schedule.due(update, self.every))
+    def plan(self, update: int) -> Plan:
+        """What is due at update number ``update`` (from 1)."""
+        if (update - 1) % self.every and update > self.first:
+            return IDLE
+        due = tuple(each.schedule.due(update, self.every) for each in self.probes)
+        if due not in self.plans:
+            self.plans[due] = Plan.of([each for each, is_due in zip(self.probes, due, strict=True) if is_due])
+        return self.plans[due]
 
-    def prepare(self, model: nn.Module, update: int) -> None:
+    def prepare(self, model: nn.Module, plan: Plan) -> None:
         """Attach hooks before the forward pass if the update to come needs them, else remove them."""
-        self.watchers = tuple(each for each in self.due(update) if Need.ACTIVATIONS in each.needs)
+        self.coming = plan
         self.shown, self.shown_seconds = {}, 0.0
-        if self.layers is None or self.model is not model:
+        if self.layers is None or self.layers.model is not model:
             self.close()
-            self.layers, self.model = Layers(model, self._show), model
-        self.layers.forget()
-        if not self.watchers:
-            self.layers.detach()
-        elif not self.layers.compiled:
+            self.layers = Layers(model, self._show)
+        if plan.watchers and not self.layers.compiled:
             self.layers.attach()
+        else:
+            self.layers.detach()
 
     def close(self) -> None:
         """Remove all hooks and fetch what lies on the device. Kept copies are let go."""
@@ -122,25 +127,24 @@ class Host:
     def _show(self, activation: Activation) -> None:
         began = time.perf_counter()
         sight = Sight(0, activation.module, activation=activation)
-        for probe in self.watchers:
+        for probe in self.coming.watchers:
             reading = probe.measure(sight)
             if reading is not None:
                 self.shown.setdefault((probe.name, reading.layers[0]), (probe, reading))
         self.shown_seconds += time.perf_counter() - began
 
     def _gradient(self, step: Step) -> None:
-        track = self.tracks.setdefault(step.optimizer, Track())
-        track.due = self.due(step.update + 1)
-        if not track.due:
+        plan = self.plan(step.update + 1)
+        if plan is IDLE:
             return
         began = time.perf_counter()
-        needs = frozenset(chain.from_iterable(each.needs for each in track.due))
+        track = self.tracks.get(step.optimizer) or self.tracks.setdefault(step.optimizer, Track())
         with torch.no_grad():
             track.follow(step)
-            track.measure(needs)
-        if self.watchers and not self.shown:
+            track.measure(plan.needs)
+        if plan.watchers and not self.shown:
             self._replay(step)
-        track.seconds = time.perf_counter() - began
+        track.plan, track.seconds = plan, time.perf_counter() - began
 
     def _replay(self, step: Step) -> None:
         """Hooks are not called in what was compiled: go through the batch once more."""
@@ -151,21 +155,22 @@ class Host:
         self.layers.detach()
 
     def _update(self, step: Step) -> None:
-        track, following = self.tracks.get(step.optimizer), step.update + 1
+        track, plan = self.tracks.get(step.optimizer), self.plan(step.update + 1)
         if track is not None:
-            if track.due:
+            if track.plan is not IDLE:
                 self._record(track, step)
-                track.release()
-            if any(Need.PREVIOUS_GRADIENTS in each.needs for each in self.due(following)):
+                track.plan = IDLE
+            if Need.PREVIOUS_GRADIENTS in plan.needs:
                 track.keep(step)
-        self.prepare(step.model, following)
+        if plan is not IDLE or self.coming is not IDLE:
+            self.prepare(step.model, plan)
 
     def _record(self, track: Track, step: Step) -> None:
         began = time.perf_counter()
         with torch.no_grad():
             sight = track.sight(step)
-            others = ((each, each.measure(sight)) for each in track.due if Need.ACTIVATIONS not in each.needs)
-            readings = [*((each, found) for each, found in others if found is not None), *self.shown.values()]
+            read = [(each, each.measure(sight)) for each in track.plan.probes]
+            readings = [*((each, found) for each, found in read if found is not None), *self.shown.values()]
             values = _together([part for _, reading in readings for part in _parts(reading)])
         heads = tuple((probe, found.layers, found.standard_errors is not None) for probe, found in readings)
         seconds = track.seconds + self.shown_seconds + time.perf_counter() - began
@@ -179,6 +184,9 @@ def _parts(reading: Reading) -> list[Tensor]:
 
 
 def _together(parts: list[Tensor]) -> Tensor:
-    if len({each.device for each in parts}) > 1:
-        parts = [each.to(parts[0].device) for each in parts]
-    return torch.cat(parts) if parts else NOTHING
+    if not parts:
+        return NOTHING
+    try:
+        return torch.cat(parts)
+    except RuntimeError:  # on several devices
+        return torch.cat([each.to(parts[0].device) for each in parts])

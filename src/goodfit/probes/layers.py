@@ -100,6 +100,9 @@ class Layers:
         self.sensors = [(named(name), each) for name, each in plain(model).named_modules() if isinstance(each, kinds)]
 
     def attach(self) -> None:
+        """Show what comes next, from its beginning."""
+        self.seen.clear()
+        self.last = ""
         if not self.handles:
             self.handles = [each.register_forward_hook(partial(self._note, name)) for name, each in self.sensors]
 
@@ -107,12 +110,6 @@ class Layers:
         for handle in self.handles:
             handle.remove()
         self.handles = []
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew: what comes next is another update."""
-        self.seen.clear()
-        self.last = ""
 
     def _note(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         if torch.compiler.is_compiling() or module in self.seen:
@@ -135,10 +132,10 @@ def _activation(name: str, module: nn.Module, given: Tensor | None, output: Tens
     return Activation(
         layer=name or type(module).__name__,
         module=module,
-        output=output.detach(),
+        output=output,
         axis=1 if channels else -1,
         weighted=isinstance(module, LAYERS),
-        fed=None if fed is None else fed.detach(),
+        fed=fed,
         function="" if fed is None else function_of(fed),
         before=last,
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from goodfit.core.step import Event, Inputs, Step
-from goodfit.probes.gradients import dense, lengths_of
+from goodfit.probes.gradients import HALF, dense, norms
 from goodfit.probes.layers import named, plain, replay
 from goodfit.probes.undisturbed import first_tensor
 
@@ -110,10 +110,9 @@ class Sentinel:
         if getattr(step.optimizer, "found_inf", None) is not None:
             return  # a gradient scaler of a fused optimiser has checked it, and skips the update itself
         gradients = [dense(each.grad) for each in _given(step) if each.grad is not None]
-        lengths = lengths_of(gradients)
-        if not _immediate(lengths):
-            self.pending = _Later(torch.stack([each.to(lengths[0].device) for each in lengths]).sum()), step
-        elif not math.isfinite(sum(each.item() for each in lengths)):
+        if not _immediate(gradients):
+            self.pending = _Later(norms(gradients).sum()), step
+        elif not math.isfinite(sum(map(_sum, gradients))):
             self._look(step)
 
     def _arrived(self, total: _Later, step: Step) -> None:
@@ -150,8 +149,13 @@ class _Later:
         return float(self.number)
 
 
-def _immediate(lengths: Sequence[Tensor]) -> bool:
-    return all(each.device.type == "cpu" for each in lengths)
+def _immediate(gradients: Sequence[Tensor]) -> bool:
+    return all(each.is_cpu for each in gradients)
+
+
+def _sum(values: Tensor) -> float:
+    """Not finite if one of the values is not: the cheapest pass over them."""
+    return values.sum(dtype=torch.float32 if values.dtype in HALF else None).item()
 
 
 def _given(step: Step) -> Iterator[Tensor]:

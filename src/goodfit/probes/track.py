@@ -15,11 +15,31 @@ from goodfit.probes.gradients import dense, norms
 from goodfit.probes.layers import named, plain
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is to be done at an update."""
+
+    probes: tuple[Probe, ...] = ()
+    """Those that measure once, at the update."""
+    watchers: tuple[Probe, ...] = ()
+    """Those that measure each layer in the forward pass."""
+    needs: frozenset[Need] = frozenset()
+
+    @staticmethod
+    def of(due: Sequence[Probe]) -> Plan:
+        watchers = tuple(each for each in due if Need.ACTIVATIONS in each.needs)
+        probes = tuple(each for each in due if Need.ACTIVATIONS not in each.needs)
+        return Plan(probes, watchers, frozenset(chain.from_iterable(each.needs for each in due)))
+
+
+IDLE = Plan()
+
+
 @dataclass(eq=False)
 class Track:
     """The parameters of the model that one optimiser moves, and what of them was seen before the update."""
 
-    due: tuple[Probe, ...] = ()
+    plan: Plan = IDLE
     names: tuple[str, ...] = ()
     """Of the parameters that got a gradient."""
     parameters: Sequence[Tensor] = ()
@@ -64,12 +84,13 @@ class Track:
         """After the update."""
         if self._moving:
             torch._foreach_sub_(self._before, list(self.parameters))
+        gradients, self.parameters, self.gradients = self.gradients, (), ()
         known = bool(self.names) and all(name in self._previous for name in self.names)
         return Sight(
             update=step.update,
             model=step.model,
             parameters=self.names,
-            gradients=self.gradients,
+            gradients=gradients,
             previous=[self._previous[name] for name in self.names] if known else None,
             gradient_norms=self.gradient_norms,
             weight_norms=self.weight_norms,
@@ -83,8 +104,4 @@ class Track:
         """Copy the gradients for the update to come."""
         self.follow(step)
         self._previous = {name: each.clone() for name, each in zip(self.names, self.gradients, strict=True)}
-        self.release()
-
-    def release(self) -> None:
-        """Let go of what belongs to one update."""
-        self.due, self.parameters, self.gradients = (), (), ()
+        self.parameters, self.gradients = (), ()
