@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from goodfit.causes import Facts
+from goodfit.causes import Branch, Facts
 from goodfit.causes.facts import DataFacts
 from goodfit.core.evidence import Diagnosis, Treated
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
 from goodfit.core.run import Outcome
 from goodfit.core.trial import Trial
-from goodfit.guide.candidate import LARGE, SMALL, Candidate, ranked
+from goodfit.guide.candidate import LARGE, PLAIN, PLAINEST, SMALL, Candidate, ranked
 from goodfit.guide.experiments import Allowance, Laboratory, OutOfBudget, changed, rows_of, shortened
 from goodfit.guide.inquiry import Round
 from goodfit.guide.inspection import inspect_data, inspect_end, inspect_model
@@ -26,6 +26,8 @@ KEPT = 2.0
 TRIED = 8.0
 """With fewer trainings, so many are kept for control and confirmation, and the rest is cut into so many short runs."""
 SHORTEST = 0.02
+LUCKY = (Branch.SETUP, Branch.OPTIMISATION)
+"""Where the faults are that a lucky start may hide."""
 ROUND_COST = 3.0
 """Trainings that a further round needs at the least."""
 
@@ -63,6 +65,9 @@ def examine(job: Job, allowance: Allowance, seeds: Sequence[int], inquiry: Inqui
     inquiry.asking("is the job sound? Questions to the data")
     data, not_run = inspect_data(job, seeds[0])
     first = _round(job, data, Laboratory(job, seeds, allowance), inquiry, not_run)
+    unlucky = _other_start(first, inquiry)
+    if unlucky is not None:
+        first = _round(job, data, unlucky, inquiry, not_run)
     rounds = [first]
     while len(rounds) < MOST_ROUNDS and (further := _further(rounds, seeds, allowance, inquiry)) is not None:
         rounds.append(further)
@@ -91,6 +96,31 @@ def _round(
     asked = Round.of(facts, laboratory, _screen(laboratory), inquiry, mended)
     cause = asked.run()
     return Asked(asked, cause, tuple(laboratory.controls()))
+
+
+def _other_start(asked: Asked, inquiry: Inquiry) -> Laboratory | None:
+    """The experiments with a seed first that fails, where the first one did well in spite of a plain symptom.
+
+    One good start does not make a job healthy.
+    """
+    laboratory, candidates = asked.round.laboratory, asked.round.candidates.values()
+    symptom = max((c.symptom.score for c in candidates if c.cause.branch in LUCKY), default=0.0)
+    if symptom < PLAIN or _verdict(asked)[0] != "healthy":
+        return None
+    for index in range(1, len(laboratory.seeds) if symptom >= PLAINEST else min(2, len(laboratory.seeds))):
+        seed = laboratory.seeds[index]
+        inquiry.asking(f"does it fit with another seed as well? (seed {seed})")
+        try:
+            other = laboratory.control(index)
+        except OutOfBudget:
+            return None
+        inquiry.found(f"error {other.train.error:.0%} of the constant's in training")
+        if other.train.error > asked.round.facts.train_error + LARGE:
+            order = laboratory.seeds[index:] + laboratory.seeds[:index]  # starts that did well come last
+            found = Laboratory(laboratory.job, order, laboratory.allowance, rows=laboratory.rows)
+            found.known = dict(laboratory.known)
+            return found
+    return None
 
 
 def _screen(laboratory: Laboratory) -> Laboratory:
