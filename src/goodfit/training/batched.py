@@ -20,7 +20,7 @@ from torch import Tensor, nn, optim
 from goodfit.core.errors import TrainingError
 from goodfit.core.recipe import Recipe
 from goodfit.core.run import Measurement, Outcome, Run
-from goodfit.core.runtime import environment
+from goodfit.core.runtime import environment, threads
 from goodfit.core.step import Callback, Event, Step
 from goodfit.core.task import Rows, Task
 from goodfit.training.batches import batch_count, cut
@@ -103,7 +103,8 @@ def _together(
     if len(recipes) < 2 or any(set(each.events) - MOMENTS for own in callbacks for each in own):
         return []
     try:
-        return _Together(task, recipes, callbacks, deadline, norms).run()
+        with threads(1):  # the products are small: two threads would wait for each other
+            return _Together(task, recipes, callbacks, deadline, norms).run()
     except (NotStackable, RuntimeError, ValueError, IndexError, FloatingPointError):
         return []  # whose error it is shows when each is trained alone
 
