@@ -23,7 +23,6 @@ MISSING = frozenset(
         "Escape",
         "Hessian",
         "LayerSignal",
-        "Nonfinite",
         "OrderBlind",
         "OutputRange",
         "PaddingReach",
