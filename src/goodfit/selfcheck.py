@@ -25,7 +25,7 @@ from goodfit.core.runtime import evaluating, preserved_rng
 from goodfit.core.task import Task, count_of
 from goodfit.guide import diagnosis as guide
 from goodfit.guide.experiments import OutOfBudget
-from goodfit.guide.tree import LEAVES
+from goodfit.guide.tree import BIAS, BRANCHES, LEAVES
 from goodfit.guide.views import MOST_NUMBERS, numbers_of, taken
 from goodfit.models.surgery import NotAskable, rebuilt
 from goodfit.training.batches import batch_count
@@ -60,7 +60,8 @@ def confirmed(scores: Diagnosis, task: Task, run: Run, progress: Progress, *, mo
     try:
         with preserved_rng(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            seconds, job = None if math.isinf(most) else most, job_of(task, run)
+            lost = scores.sentence.startswith(BRANCHES[BIAS])
+            seconds, job = None if math.isinf(most) else most, job_of(task, run, whole=lost)
             found = guide.diagnose(
                 job, trainings=allowed(job), seconds=seconds, seeds=_seeds(run), inquiry=_Shown(progress)
             )
@@ -80,8 +81,10 @@ def questions(task: Task) -> float:
     return 1.0 + tokens + 2.5e-6 * min(MOST_NUMBERS, numbers_of(task.train))
 
 
-def job_of(task: Task, run: Run) -> Job:
-    """The run as a `Job`. It is as long as the epochs whose weights were kept, for these are what is judged."""
+def job_of(task: Task, run: Run, *, whole: bool = False) -> Job:
+    """The run as a `Job`. It is as long as the epochs whose weights were kept, for these are what is judged; ``whole``:
+    as all epochs made, for a run that has not learnt shows why in those, and not in the first one alone.
+    """
     recipe, rows = run.recipe, task.train
     spread = torch.linspace(0, count_of(rows) - 1, min(SAMPLE, count_of(rows)), dtype=torch.float64).round().long()
     inputs, _ = taken(rows, spread)
@@ -89,7 +92,8 @@ def job_of(task: Task, run: Run) -> Job:
         model = recipe.model()
         with evaluating(model):
             coding = coding_of(task.objective, rows, model(inputs))
-    kept = recipe.epochs if run.outcome is Outcome.DIVERGED else max(1, run.best_epoch)
+    kept = max(1, run.epochs if whole else run.best_epoch)
+    kept = recipe.epochs if run.outcome is Outcome.DIVERGED else kept
     asked = replace(
         recipe,
         model=partial(affordable, recipe.model, inputs),
