@@ -179,3 +179,14 @@ def test_edits_of_inputs_weights_and_positions_go_together():
     model.module(inputs)
     assert float(seen[0].std()) == pytest.approx(1, abs=0.1)
     assert learns(model, inputs) == []
+
+
+def test_padding_along_the_last_axis_is_cut_off_as_well():
+    inputs, ends = padded(floats(32, 9))
+    clips = inputs[:, None] if inputs.dim() == 2 else inputs.transpose(1, 2)
+    model = nn.Sequential(nn.Conv1d(clips.shape[1], 4, 3, padding=1), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+    alone = torch.cat([model(row[None, :, :end]) for row, end in zip(clips, ends, strict=True)])
+    wrapped = unpadded(model, 0, clips)
+    assert not torch.allclose(model(clips), alone, atol=1e-3)
+    assert torch.allclose(wrapped(clips), alone, atol=1e-6)
+    assert learns(wrapped, clips) == []

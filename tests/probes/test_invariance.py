@@ -182,3 +182,29 @@ def test_a_batch_of_one_row_has_no_statistics() -> None:
     model, inputs = mlp(6, 8, 2, norm=True), torch.randn(9, 6)
     batches = [(each, torch.zeros(len(each)).long()) for each in inputs.split(8)]
     assert math.isfinite(train_eval_gap(model, functional.cross_entropy, batches).gap)
+
+
+class Loudness(nn.Module):
+    """Clips (rows, 1, length) to a mean over the steps, over all or those that are not silent."""
+
+    def __init__(self, aware: bool) -> None:
+        super().__init__()
+        self.near, self.aware = nn.Conv1d(1, 4, 3, padding=1, bias=False), aware
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        states = self.near(inputs).relu()
+        real = (inputs != 0).float() if self.aware else torch.ones_like(inputs)
+        return (states * real).sum(2) / real.sum(2)
+
+
+def test_padding_along_the_last_axis() -> None:
+    clips = numbers()[:, None]
+    clean, leaky = (padding_reach(Loudness(aware), clips) for aware in (True, False))
+    assert clean.accepts == leaky.accepts == ("appended", "cut")
+    assert clean.largest < 1e-4
+    assert leaky.largest > 0.01
+    targets = clips[:, 0].round()
+    share = padding_in_loss(
+        nn.Conv1d(1, 1, 1), lambda found, wanted: (found[:, 0] - wanted).abs().mean(), clips, targets
+    )
+    assert share == pytest.approx(float((targets == 0).float().mean()), rel=0.1)

@@ -189,19 +189,18 @@ def split_in_time(found: Interleaved) -> Change:
         train, validation = job.task.train, job.task.validation
         if not isinstance(train, Rows) or not isinstance(validation, Rows):
             raise NotAskable("the data are not held in memory")
-        inputs = torch.cat([train.inputs, validation.inputs])
-        targets = torch.cat([train.targets, validation.targets])
-        parts = parted_in_time(inputs, found, len(validation) / len(inputs))
+        rows = together(train, validation)
+        parts = parted_in_time(rows.inputs, found, len(validation) / len(rows))
         if not all(len(part) for part in parts):
             raise NotAskable("there are too few windows for two parts")
-        first, second = (Rows(inputs[index], targets[index]) for index in map(torch.from_numpy, parts))
+        first, second = (rows.taken(torch.from_numpy(part)) for part in parts)
         return job.with_task(train=first, validation=second)
 
     words = "Split by time: validate on the end of each series, and leave out the windows that reach into it"
     return Change("split in time", words, ("task.train", "task.validation"), apply)
 
 
-def masked_padding(value: float) -> Change:
+def masked_padding(value: float, axis: int = 1) -> Change:
     """Targets at padding positions no longer count."""
 
     def apply(job: Job) -> Job:
@@ -209,7 +208,7 @@ def masked_padding(value: float) -> Change:
         for name, rows in (("train", job.task.train), ("validation", job.task.validation)):
             if not isinstance(rows, Rows):
                 raise NotAskable("the data are not held in memory")
-            parts[name] = Rows(rows.inputs, _ignored_at_padding(rows, value), rows.lengths)
+            parts[name] = Rows(rows.inputs, _ignored_at_padding(rows, value, axis), rows.lengths)
         if parts["train"].targets.equal(job.task.train.targets):  # type: ignore[attr-defined]
             raise NotAskable("no target stands at padding")
         return job.with_task(**parts)
@@ -250,8 +249,8 @@ def _weighted(job: Job, weights: Tensor) -> Loss:
     return by_class
 
 
-def _ignored_at_padding(rows: Rows, value: float) -> Tensor:
-    real = before_padding(rows.inputs, value)
+def _ignored_at_padding(rows: Rows, value: float, axis: int) -> Tensor:
+    real = before_padding(rows.inputs.movedim(axis, 1), value)
     return torch.where(real, rows.targets, torch.full_like(rows.targets, IGNORED))
 
 

@@ -43,7 +43,7 @@ def padding_changes(facts: Facts) -> tuple[Change, ...]:
         return ()
     found = []
     if padding.counted_share > 0.05:
-        found.append(changes.masked_padding(padding.value))
+        found.append(changes.masked_padding(padding.value, padding.axis))
     words = "Cut the padding off before the network sees it"
     return (*found, changes.model("no padding", words, unpadded=padding.value))
 

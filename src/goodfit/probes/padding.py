@@ -35,7 +35,12 @@ class PaddingReach:
 
 
 def padding_reach(model: nn.Module, inputs: Tensor, padding: float = 0) -> PaddingReach:
-    """Append further padding to rows that end in padding, and cut it off: neither should be noticed."""
+    """Append further padding to rows that end in padding, and cut it off: neither should be noticed.
+
+    Positions are those of axis 1, or of axis 2 where it alone ends in padding: (batch, features, length).
+    """
+    turned = padded_last(inputs, padding)
+    inputs = inputs.transpose(1, 2) if turned else inputs
     if not sequences(inputs):
         return PaddingReach(NAN, NAN, (), NAN)
     real = real_positions(inputs, padding)
@@ -45,7 +50,8 @@ def padding_reach(model: nn.Module, inputs: Tensor, padding: float = 0) -> Paddi
     if not bool(some.any()):
         return PaddingReach(NAN, NAN, (), share)
     inputs, real, counts = inputs[some], real[some], counts[some]
-    with evaluation(model) as answer:
+    with evaluation(model) as given:
+        answer = _turned(given) if turned else given
         plain = answer(inputs)
         longer = None if plain is None else answer(_extended(inputs, padding))
         shorter = None if plain is None else _cut_answers(answer, inputs, counts)
@@ -61,10 +67,12 @@ def padding_in_loss(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tenso
 
     0 where the targets of padding do not count (-100), about the share of padding where they do.
     """
-    if not sequences(inputs):
+    turned = inputs.transpose(1, 2) if padded_last(inputs, padding) else inputs
+    if not sequences(turned):
         return NAN
     with undisturbed(model, "eval"), torch.no_grad():
         outputs = first_tensor(model(inputs.clone()))
+    inputs = turned
     axes = [] if outputs is None else position_axes(outputs, inputs.shape[1])
     if outputs is None or not axes:
         return NAN
@@ -74,6 +82,20 @@ def padding_in_loss(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tenso
     slope = slope.double().abs().movedim(axes[0], 1)
     real, total = real_positions(inputs, padding), float(slope.sum())
     return NAN if not total or bool(real.all()) else float(slope[~real].sum()) / total
+
+
+def padded_last(inputs: Tensor, padding: float) -> bool:
+    """Whether rows (batch, features, length) end in padding along axis 2, and none along axis 1."""
+    if inputs.dim() != 3 or inputs.shape[2] < 2:
+        return False
+    return bool(real_positions(inputs, padding).all()) and not bool(
+        real_positions(inputs.transpose(1, 2), padding).all()
+    )
+
+
+def _turned(answer: Answer) -> Answer:
+    """The answer of a model of (batch, features, length) to (batch, length, features)."""
+    return lambda inputs: answer(inputs.transpose(1, 2))
 
 
 def _extended(inputs: Tensor, padding: float) -> Tensor:

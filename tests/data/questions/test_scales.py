@@ -67,6 +67,15 @@ def test_padding_of_numbers_and_tokens():
     assert padding((values * inside).flip(1)).leading
 
 
+def test_padding_along_the_last_axis():
+    inside = torch.arange(20) < torch.arange(5, 20).repeat(10)[:, None]
+    clips = (torch.randn(150, 2, 20) * inside[:, None]).float()
+    found = padding(clips)
+    assert (found.axis, found.value, found.shortest) == (2, 0, 5)
+    assert padding(clips.transpose(1, 2)).axis == 1
+    assert padding(torch.randn(150, 2, 20)) is None
+
+
 def test_padding_that_counts_as_a_target():
     inside, _, tokens = padded()
     assert padding(tokens * inside, tokens * inside).counted_share > 0.3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -59,7 +59,8 @@ class Order:
 @dataclass(frozen=True)
 class Padding:
     """A constant that fills rows up to one length: its value, the side it stands on, the share of all positions, the
-    shortest and longest row without it, and which share of the counted targets stands at such positions.
+    shortest and longest row without it, and which share of the counted targets stands at such positions. ``axis`` is
+    the one that counts the positions, 1 or 2.
     """
 
     value: float
@@ -68,6 +69,7 @@ class Padding:
     shortest: int
     longest: int
     counted_share: float
+    axis: int = 1
 
     @property
     def varying(self) -> bool:
@@ -103,18 +105,23 @@ def order(targets: Tensor, inputs: Tensor, objective: Objective = "classificatio
 
 
 def padding(inputs: Tensor, targets: Tensor | None = None) -> Padding | None:
-    """A trailing or leading constant of varying length in (rows, length) or (rows, length, features) inputs.
+    """A trailing or leading constant of varying length in inputs (rows, length), (rows, length, features) or
+    (rows, features, length).
 
     The constant must be (nearly) absent elsewhere in the rows: zeros at the rim of pictures, sparse columns and
     codes that are used as data are no padding.
     """
-    if inputs.ndim not in (2, 3) or inputs.shape[1] < 4 or len(inputs) < 8:
+    if inputs.ndim not in (2, 3) or len(inputs) < 8:
         return None
-    for leading in (False, True):
-        found = _padded(inputs.flip(1) if leading else inputs)
-        if found is not None:
-            value, lengths = found
-            return _described(value, leading, lengths, inputs.shape[1], targets)
+    for axis in range(1, inputs.ndim):
+        turned = inputs if axis == 1 else inputs.transpose(1, 2)
+        if turned.shape[1] < 4:
+            continue
+        for leading in (False, True):
+            found = _padded(turned.flip(1) if leading else turned)
+            if found is not None:
+                value, lengths = found
+                return replace(_described(value, leading, lengths, turned.shape[1], targets), axis=axis)
     return None
 
 

@@ -138,6 +138,18 @@ class Unpadded(nn.Module):
         return torch.cat([outputs, outputs.new_zeros(shape)], dim=self.axis)
 
 
+class Turned(nn.Module):
+    """``module`` of (batch, features, length) for inputs (batch, length, features), and the other way round."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        found: Tensor = self.module(inputs.transpose(1, 2))
+        return found
+
+
 def true_lengths(inputs: Tensor, padding: float) -> Tensor:
     """Last step that differs from the padding, counted from 1 and at least 1, of (batch, length[, features])."""
     real = inputs != padding
@@ -156,6 +168,8 @@ def _missing_inside(inputs: Tensor, padding: float, lengths: Tensor) -> int:
 def unpadded(module: nn.Module, value: float, sample: Tensor) -> nn.Module:
     """A wrapper that shows the model no padding: steps equal to ``value`` at the ends of rows are cut off.
 
+    Steps are those of axis 1, or of axis 2 where it alone ends in padding.
+
     NotAskable where there is no padding, where the model needs its full length, or where it normalises over the
     batch, whose statistics would then be those of the rows of one length.
     """
@@ -163,7 +177,9 @@ def unpadded(module: nn.Module, value: float, sample: Tensor) -> nn.Module:
         raise NotAskable("the inputs are no sequences")
     lengths = true_lengths(sample, value)
     if bool((lengths == sample.shape[1]).all()):
-        raise NotAskable("no sequence ends in padding")
+        if sample.dim() == 2 or bool((true_lengths(sample.transpose(1, 2), value) == sample.shape[2]).all()):
+            raise NotAskable("no sequence ends in padding")
+        return Turned(unpadded(Turned(module), value, sample.transpose(1, 2)))
     if _missing_inside(sample, value, lengths) > int((sample.shape[1] - lengths).sum()):
         raise NotAskable("the value of padding stands inside of sequences more often than at their ends")
     if any(isinstance(each, BATCH_NORMALISATIONS) for each in module.modules()):
