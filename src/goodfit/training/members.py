@@ -20,7 +20,7 @@ from goodfit.training.optimizers import build_optimizer
 from goodfit.training.stacked import NotStackable, Stack, State, stack_of
 from goodfit.training.stopping import BestEpoch
 
-LARGEST = 6_000_000
+LARGEST = 4_000_000
 """Weights times rows of a batch up to which networks are stacked: measured, see docs/probes/batched.md. Beyond, a step
 is all products, which one network alone keeps in the cache. A size and not a time, so that runs repeat."""
 
