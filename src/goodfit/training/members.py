@@ -72,11 +72,10 @@ def check_comparable(task: Task, recipes: Sequence[Recipe]) -> None:
 
 
 def stack_for(first: Member, task: Task) -> Stack:
-    stack = stack_of(first.module)
     numbers = sum(p.numel() for p in first.module.parameters()) * min(first.recipe.batch_size, len(task.train))  # type: ignore[arg-type]
     if numbers > LARGEST:
         raise NotStackable(f"{numbers:,} products of one batch keep the processor busy without it")
-    return stack
+    return stack_of(first.module)
 
 
 def learning_of(first: Member) -> dict[str, nn.Parameter]:
