@@ -89,7 +89,11 @@ class Sentinel:
         if self.found is not None:
             return
         if step.event is Event.LOSS:
-            if step.loss is not None and step.loss.device.type == "cpu" and not math.isfinite(float(step.loss.sum())):
+            if (
+                step.loss is not None
+                and step.loss.device.type == "cpu"
+                and not math.isfinite(float(step.loss.detach().sum()))
+            ):
                 self._look(step)
         elif step.event is Event.GRADIENT:
             self._gradient(step)
