@@ -55,6 +55,8 @@ class Course:
     """All that was done: the rounds of the diagnosis, what was kept, and the job before and after."""
 
     diagnosis: Diagnosis
+    facts: Facts
+    """What was measured of the job as it was found."""
     applied: tuple[Applied, ...]
     job: Job
     mended: Job
@@ -260,6 +262,7 @@ class _Clinic:
         before = tuple(self.first.controls())
         return Course(
             diagnosis=concluded(self.rounds, self.allowance),
+            facts=self.rounds[0].round.facts,
             applied=tuple(self.applied),
             job=self.job,
             mended=self.mended,
