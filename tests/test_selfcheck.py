@@ -105,7 +105,7 @@ def test_a_run_that_fits_is_confirmed_and_random_numbers_stay(trained: Any) -> N
 
 def coded(rows: int = 600, *, turned: bool = False, shuffled: bool = False) -> Task:
     """A table of two numbers and two columns of codes: the class is the parity of the first code, the rest means
-    nothing. ``turned``: it is the other class where the first number is positive. ``shuffled``: the training labels are.
+    nothing. ``turned``: the other class where the first number is positive. ``shuffled``: the training labels are.
     """
     generator = torch.Generator().manual_seed(0)
     numbers = torch.randn(rows, 2, generator=generator)
