@@ -47,6 +47,8 @@ class Choice:
     """How much lower the chosen one's mean error is than that of choosing in the same way on folds it did not see."""
     sentence: str
     not_tried: Mapping[str, str] = field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
+    """The chosen one's training on each fold."""
 
 
 @dataclass
@@ -110,7 +112,8 @@ def choose(
         return _nothing(table, f"{best.words}: not better than {doubtful[0]} beyond the interval.", effects)
     flattery = _flattery(table.errors, len(folds))
     sentence = f"{best.words}: on {len(folds)} folds it takes {effects[CONTROL].value:.0%} off the error."
-    return Choice(best, effects, _plain(table), flattery, sentence, table.refused)
+    trials = tuple(laboratory.treat(best) for laboratory in folds)
+    return Choice(best, effects, _plain(table), flattery, sentence, table.refused, trials)
 
 
 def _halved(table: _Table, candidates: Sequence[Change]) -> list[Change]:

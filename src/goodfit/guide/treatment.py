@@ -67,6 +67,8 @@ class Course:
     cost: Cost
     test: tuple[PartResult, PartResult] | None = None
     """The test part before and after, read once, when everything had been chosen."""
+    rounds: Sequence[Asked] = ()
+    """What was asked of the job, and of the job as mended by then."""
 
     @property
     def flattery(self) -> float:
@@ -81,11 +83,15 @@ def treat(
     seconds: float | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     inquiry: Inquiry | None = None,
+    known: Sequence[Asked] | None = None,
 ) -> Course:
-    """Diagnose ``job`` and mend it, within ``trainings`` (of its own length) and ``seconds``."""
+    """Diagnose ``job`` and mend it, within ``trainings`` (of its own length) and ``seconds``.
+
+    ``known`` are the rounds of a diagnosis of this job with these seeds: it is not made again.
+    """
     inquiry = inquiry or Unheard()
     allowance = Allowance(trainings, seconds)
-    rounds = examine(job, allowance, seeds, inquiry)
+    rounds = examine(job, allowance, seeds, inquiry) if known is None else known
     clinic = _Clinic(job, rounds, allowance, tuple(seeds), inquiry)
     clinic.run()
     return clinic.course()
@@ -272,6 +278,7 @@ class _Clinic:
             not_tried=self.not_tried,
             cost=self.allowance.cost,
             test=_tested(self.job, self.mended, before, self.after),
+            rounds=self.rounds,
         )
 
 
