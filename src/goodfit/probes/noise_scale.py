@@ -17,7 +17,6 @@ from goodfit.core.probe import Cost, Need, Reading, Schedule, Sight
 from goodfit.core.task import Loss
 from goodfit.probes.undisturbed import trainable, undisturbed
 
-
 SCHEDULE = Schedule(every=100)
 
 
