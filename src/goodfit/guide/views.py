@@ -55,12 +55,10 @@ def view(job: Job, seed: int) -> View:
     first = taken(task.train, torch.arange(min(IN_ORDER, count_of(task.train))))
     numbers, amounts = (train[0], validation[0]), train[0]
     labelled, objective = (train, validation), task.objective
-    if codes.holds_token_codes(train[0]):
+    if codes.holds_token_codes(train[0], objective):
         known = codes.token_levels(numbers)
-        many = _alone(many)
-        if objective == "sequence_labelling":
-            labelled = _tokens(train, known, seed), _tokens(validation, known, seed)
-            objective = "classification"
+        many, objective = _alone(many), "classification"
+        labelled = _tokens(train, known, seed), _tokens(validation, known, seed)
         numbers = codes.bags(train[0], known), codes.bags(validation[0], known)
         first = codes.bags(first[0], known), first[1]
     elif task.signature.categories and train[0].ndim == 2:

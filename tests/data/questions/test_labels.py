@@ -49,6 +49,20 @@ def test_replaced_numbers_are_found_and_honest_noise_is_not():
     assert not noise(quick_fit(*cut(*loud), "regression")).found
 
 
+def test_wild_spells_of_a_series_are_not_taken_for_replaced_numbers():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 4))
+    wild = np.repeat(np.arange(30) % 3 == 0, 30)
+    y = x[:, 0] + x[:, 1] + np.where(wild, 2.5, 0.1) * rng.normal(size=900)
+    order = rng.permutation(900)
+    train, validation = (x[:700], y[:700]), (x[700:], y[700:])
+    parts = [tuple(torch.as_tensor(each).float() for each in part) for part in (train, validation)]
+    assert not noise(quick_fit(*parts, "regression")).found
+    mixed = [(x[order[:700]], y[order[:700]]), (x[order[700:]], y[order[700:]])]
+    parts = [tuple(torch.as_tensor(each).float() for each in part) for part in mixed]
+    assert noise(quick_fit(*parts, "regression")).found
+
+
 def test_targets_of_few_values_are_not_taken_for_replaced_numbers():
     x, y = datasets.load_digits(return_X_y=True)
     assert not noise(quick_fit(*cut(x[:600, :34], y[:600].astype(float)), "regression")).found

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from goodfit.core.task import IGNORED, Batch
+from goodfit.core.task import IGNORED, Batch, Objective
 from goodfit.data.questions.features import MOST_COLUMNS, Floats, Ints, sample
 
 RARE_IN_TABLES = 0
@@ -56,9 +56,10 @@ def _frequent(codes: Tensor, most: int) -> Tensor:
     return often
 
 
-def holds_token_codes(inputs: Tensor) -> bool:
-    """Whether inputs are (rows, length, features) of whole-number codes."""
-    return inputs.ndim == 3 and not inputs.is_floating_point() and bool((inputs >= 0).all())
+def holds_token_codes(inputs: Tensor, objective: Objective) -> bool:
+    """Whether inputs are (rows, length, features) of whole-number codes, with a label for each step."""
+    whole = inputs.ndim == 3 and not inputs.is_floating_point() and inputs.dtype is not torch.uint8
+    return objective == "sequence_labelling" and whole and bool((inputs >= 0).all())
 
 
 def table_levels(parts: Sequence[Tensor], categories: Sequence[int]) -> Levels:

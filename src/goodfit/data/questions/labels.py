@@ -19,6 +19,8 @@ MOST_KERNEL = 600
 """Rows of the kernel matrix that association is asked of."""
 SHIFTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
 NONE = Estimate(0.0, 0.0, 0.0)
+SPELLS = 4.0
+"""Standard errors of a correlation between the doubts of neighbouring rows."""
 LEAST = 0.08
 """Fewer labels than this that seem wrong at random may as well be a model that is too sure of itself."""
 
@@ -113,6 +115,7 @@ def noise(quick: QuickFit, seed: int = 0) -> Noise:
         doubt = quick.probabilities.max(1) - quick.probabilities[np.arange(len(own)), own]
     else:
         rate, doubt = replaced(quick.predictions[:, 0], quick.train.targets[:, 0])
+        rate = NONE if _in_spells(doubt) else rate
     by = "confident predictions" if rate.low > 0.0 else "nothing"
     against = _against_validation(quick)
     if against.low > max(0.04, rate.low):
@@ -180,6 +183,15 @@ def collapsed(targets: Tensor, validation_targets: Tensor, objective: Objective 
         return Collapsed(len(counts), largest, (), ())
     lost, unasked = np.setdiff1d(parts[1], parts[0]), np.setdiff1d(parts[0], parts[1])
     return Collapsed(len(counts), largest, tuple(int(c) for c in lost), tuple(int(c) for c in unasked))
+
+
+def _in_spells(doubt: Floats) -> bool:
+    """Whether doubtful rows follow each other more than chance allows: wild weeks of a series are no wrong labels,
+    which fall on any row. Rows in no order never do.
+    """
+    centred = doubt - doubt.mean()
+    spread = float((centred**2).sum())
+    return spread > 0 and float((centred[1:] * centred[:-1]).sum()) / spread * np.sqrt(len(doubt)) > SPELLS
 
 
 def _own_index(quick: QuickFit) -> Ints:

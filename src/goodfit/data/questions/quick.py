@@ -147,7 +147,7 @@ def quick_fit(train: Batch, validation: Batch, objective: Objective, seed: int =
 def prepared(train: Batch, validation: Batch, objective: Objective, seed: int) -> tuple[Part, Part] | None:
     """Both parts as matrices and targets; None where targets are neither classes nor finite numbers."""
     if objective == "sequence_labelling":
-        told = (_coded if codes.holds_token_codes(train[0]) else _plain)(train[0], validation[0])
+        told = (_coded if codes.holds_token_codes(train[0], objective) else _plain)(train[0], validation[0])
         return _tokens(told, train, MOST_ROWS, seed), _tokens(told, validation, MOST_ROWS // 2, seed)
     kept = sample(len(train[0]), MOST_ROWS, seed), sample(len(validation[0]), MOST_ROWS, seed)
     matrices = pair(train[0][kept[0]], validation[0][kept[1]])

@@ -92,7 +92,7 @@ def order(targets: Tensor, inputs: Tensor, objective: Objective = "classificatio
     """Whether rows are sorted by their targets or by a column; None with fewer than eight rows."""
     if len(inputs) < 8:
         return None
-    column = _sorted_column(inputs)
+    column = None if holds_token_codes(inputs, objective) else _sorted_column(inputs)
     if objective == "sequence_labelling":
         return Order(0.0, 0.0, 1.0, column)
     known = classes(targets, objective)
@@ -142,7 +142,7 @@ def _sizes(matrix: Floats) -> Scales | None:
 
 def _sorted_column(inputs: Tensor) -> int | None:
     """The column that follows the row number most closely, if any does."""
-    if is_tokens(inputs) or holds_token_codes(inputs):
+    if is_tokens(inputs):
         return None
     matrix = columns(inputs)
     ranks = rankdata(matrix, axis=0) - (len(matrix) + 1) / 2
