@@ -48,6 +48,8 @@ class Change:
     apply: Callable[[Job], Job]
     cost: float = 1.0
     """Trainings that one run of it takes."""
+    code: str = ""
+    """The same as lines of PyTorch for a person's own script, in the names of a job (`goodfit.causes.snippets`)."""
 
 
 @dataclass(frozen=True)

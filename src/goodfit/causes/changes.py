@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from goodfit.causes import snippets
 from goodfit.causes.cause import Change
 from goodfit.causes.facts import Facts
 from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
-from goodfit.core.task import IGNORED, Loss, Rows, together
+from goodfit.core.task import IGNORED, PARTS, Loss, Rows, together
 from goodfit.data.questions.windows import Interleaved, parted_in_time
 from goodfit.models.surgery import NotAskable
 from goodfit.probes.invariance import before_padding
@@ -31,7 +31,8 @@ def rate(factor: float) -> Change:
 
     verb, times = ("Multiply", factor) if factor > 1 else ("Divide", 1 / factor)
     words = f"{verb} the learning rate by {times:g}"
-    return Change(f"rate x {factor:g}", words, ("optimizer.rate_factor",), apply)
+    code = snippets.of_optimizer({"rate_factor": factor})
+    return Change(f"rate x {factor:g}", words, ("optimizer.rate_factor",), apply, code=code)
 
 
 def constant_rate() -> Change:
@@ -42,7 +43,8 @@ def epochs(factor: int) -> Change:
     def apply(job: Job) -> Job:
         return job.with_recipe(epochs=job.recipe.epochs * factor)
 
-    return Change(f"epochs x {factor}", f"Train {factor} times as long", ("epochs",), apply, cost=factor)
+    words = f"Train {factor} times as long"
+    return Change(f"epochs x {factor}", words, ("epochs",), apply, cost=factor, code=f"epochs *= {factor}")
 
 
 def stop_after(last: int, planned: int) -> Change:
@@ -53,6 +55,7 @@ def stop_after(last: int, planned: int) -> Change:
         ("epochs",),
         lambda job: job.with_recipe(epochs=last),
         cost=last / planned,
+        code=snippets.of_recipe({"epochs": last}),
     )
 
 
@@ -67,11 +70,13 @@ def larger_batch(size: int, factor: int) -> Change:
         return job.with_recipe(batch_size=size, epochs=job.recipe.epochs * factor)
 
     fields = ("batch_size", "epochs") if factor > 1 else ("batch_size",)
-    return Change(f"batch {size}", f"Use batches of {size} rows", fields, apply, cost=factor)
+    code = f"batch_size = {size}" + (f"\nepochs *= {factor}" if factor > 1 else "")
+    return Change(f"batch {size}", f"Use batches of {size} rows", fields, apply, cost=factor, code=code)
 
 
 def warmup(share: float = 0.3) -> Change:
-    return _recipe("warm-up", f"Let the rate rise over the first {share:.0%} of the updates", warmup=share)
+    name = "warm-up" if share == 0.3 else f"warm-up {share:.0%}"
+    return _recipe(name, f"Let the rate rise over the first {share:.0%} of the updates", warmup=share)
 
 
 def clip(norm: float = 1.0) -> Change:
@@ -97,7 +102,8 @@ def complete() -> Change:
 
 def model(name: str, words: str, cost: float = 1.0, **edit: Any) -> Change:
     """An edit of the network, by the names of `goodfit.models.surgery.EDITS`."""
-    return Change(name, words, tuple(f"model.{key}" for key in edit), lambda job: job.with_model(**edit), cost)
+    fields = tuple(f"model.{key}" for key in edit)
+    return Change(name, words, fields, lambda job: job.with_model(**edit), cost, snippets.of_model(edit))
 
 
 def standardise(facts: Facts) -> Change:
@@ -112,7 +118,8 @@ def standardise(facts: Facts) -> Change:
         std = torch.where(std > 1e-6 * inputs.abs().max().clamp_min(1e-12), std, torch.ones_like(std))
         return job.with_model(standardise=(mean, std))
 
-    return Change("standardise", "Standardise the inputs (mean 0, deviation 1)", ("model.standardise",), apply)
+    words, code = "Standardise the inputs (mean 0, deviation 1)", snippets.of_model({"standardise": None})
+    return Change("standardise", words, ("model.standardise",), apply, code=code)
 
 
 def standardise_targets() -> Change:
@@ -121,14 +128,17 @@ def standardise_targets() -> Change:
             raise NotAskable("the data are not held in memory")
         known = job.task.train.targets
         mean, std = known.mean(dim=0), known.std(dim=0).clamp_min(1e-12)
+        # The test part follows, or it would be read in other units than those the network then learns.
         parts = {
-            name: Rows(rows.inputs, ((rows.targets - mean) / std).to(known.dtype))
-            for name, rows in (("train", job.task.train), ("validation", job.task.validation))
+            name: Rows(rows.inputs, ((rows.targets - mean) / std).to(known.dtype), rows.lengths)
+            for name in PARTS
+            if isinstance(rows := job.task.part(name), Rows)
         }
         return job.with_task(**parts)
 
     words = "Standardise the targets (mean 0, deviation 1)"
-    return Change("standardise targets", words, ("task.train", "task.validation"), apply)
+    fields = ("task.train", "task.validation")
+    return Change("standardise targets", words, fields, apply, code=snippets.STANDARDISED_TARGETS)
 
 
 def both(first: Change, second: Change) -> Change:
@@ -136,7 +146,8 @@ def both(first: Change, second: Change) -> Change:
     words = f"{first.words}, and {second.words[:1].lower()}{second.words[1:]}"
     fields = tuple(dict.fromkeys((*first.fields, *second.fields)))
     apply: Callable[[Job], Job] = lambda job: second.apply(first.apply(job))  # noqa: E731
-    return Change(f"{first.name} + {second.name}", words, fields, apply, first.cost * second.cost)
+    code = f"{first.code}\n{second.code}"
+    return Change(f"{first.name} + {second.name}", words, fields, apply, first.cost * second.cost, code)
 
 
 def suited_loss(strip: bool) -> Change:
@@ -147,11 +158,12 @@ def suited_loss(strip: bool) -> Change:
         return changed.with_model(output="none") if strip else changed
 
     fields = ("model.output", "task.loss") if strip else ("task.loss",)
-    return Change("suited loss", "Use the loss that fits the targets, on raw outputs", fields, apply)
+    words, code = "Use the loss that fits the targets, on raw outputs", snippets.suited_loss(strip)
+    return Change("suited loss", words, fields, apply, code=code)
 
 
-def balanced_loss() -> Change:
-    """Weight each class by the inverse of its share (King & Zeng 2001)."""
+def balanced_loss(power: float = 1.0) -> Change:
+    """Weight each class by the inverse of its share (King & Zeng 2001), or by a ``power`` of it."""
 
     def apply(job: Job) -> Job:
         if job.coding in (Coding.MULTI_LABEL, Coding.NUMBERED, Coding.REAL):
@@ -160,10 +172,13 @@ def balanced_loss() -> Change:
         known = targets[targets != IGNORED]
         classes = max(job.task.signature.outputs, int(known.max()) + 1)
         counts = torch.bincount(known, minlength=classes).float()
-        weights = torch.where(counts > 0, counts.sum() / (counts.clamp_min(1) * (counts > 0).sum()), 0.0)
+        weights = torch.where(counts > 0, counts.sum() / (counts.clamp_min(1) * (counts > 0).sum()), 0.0) ** power
         return job.with_task(loss=_weighted(job, weights))
 
-    return Change("class weights", "Weight the classes by the inverse of their shares", ("task.loss",), apply)
+    full = power == 1.0
+    name = "class weights" if full else f"class weights ** {power:g}"
+    words = "Weight the classes by the inverse of their shares" + ("" if full else f", to the power of {power:g}")
+    return Change(name, words, ("task.loss",), apply, code=snippets.class_weights(power))
 
 
 def resplit(seed: int = 0) -> Change:
@@ -179,7 +194,7 @@ def resplit(seed: int = 0) -> Change:
         return job.with_task(train=parts[0], validation=parts[1])
 
     words = "Split training and validation rows at random"
-    return Change("split at random", words, ("task.train", "task.validation"), apply)
+    return Change("split at random", words, ("task.train", "task.validation"), apply, code=snippets.RESPLIT)
 
 
 def split_in_time(found: Interleaved) -> Change:
@@ -197,24 +212,28 @@ def split_in_time(found: Interleaved) -> Change:
         return job.with_task(train=first, validation=second)
 
     words = "Split by time: validate on the end of each series, and leave out the windows that reach into it"
-    return Change("split in time", words, ("task.train", "task.validation"), apply)
+    return Change("split in time", words, ("task.train", "task.validation"), apply, code=snippets.SPLIT_IN_TIME)
 
 
 def masked_padding(value: float, axis: int = 1) -> Change:
     """Targets at padding positions no longer count."""
 
     def apply(job: Job) -> Job:
-        parts: dict[str, Any] = {}
-        for name, rows in (("train", job.task.train), ("validation", job.task.validation)):
-            if not isinstance(rows, Rows):
-                raise NotAskable("the data are not held in memory")
-            parts[name] = Rows(rows.inputs, _ignored_at_padding(rows, value, axis), rows.lengths)
-        if parts["train"].targets.equal(job.task.train.targets):  # type: ignore[attr-defined]
+        if not isinstance(job.task.train, Rows) or not isinstance(job.task.validation, Rows):
+            raise NotAskable("the data are not held in memory")
+        # The test part follows: what a network gives at padding it was not taught is no error of its own.
+        parts = {
+            name: Rows(rows.inputs, _ignored_at_padding(rows, value, axis), rows.lengths)
+            for name in PARTS
+            if isinstance(rows := job.task.part(name), Rows)
+        }
+        if parts["train"].targets.equal(job.task.train.targets):
             raise NotAskable("no target stands at padding")
         return job.with_task(**parts)
 
     words = f"Give padding the target {IGNORED}, so that it does not count"
-    return Change("mask padding", words, ("task.train", "task.validation"), apply)
+    fields, code = ("task.train", "task.validation"), snippets.masked_padding(value, axis)
+    return Change("mask padding", words, fields, apply, code=code)
 
 
 def suited(coding: Coding) -> Loss:
@@ -268,11 +287,12 @@ def _targets(job: Job) -> Tensor:
 
 
 def _recipe(name: str, words: str, **changes: Any) -> Change:
-    return Change(name, words, tuple(changes), lambda job: replace(job, recipe=replace(job.recipe, **changes)))
+    code = snippets.of_recipe(changes)
+    return Change(name, words, tuple(changes), lambda job: job.with_recipe(**changes), code=code)
 
 
 def optimizer(name: str, words: str, **edit: Any) -> Change:
     """An edit of the optimiser, by the names of `goodfit.training.optimizers.adjusted`."""
     fields = tuple(f"optimizer.{key}" for key in edit)
     apply: Callable[[Job], Job] = lambda job: job.with_optimizer(**edit)  # noqa: E731
-    return Change(name, words, fields, apply)
+    return Change(name, words, fields, apply, code=snippets.of_optimizer(edit))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from goodfit.causes import changes
+from goodfit.causes import changes, snippets
 from goodfit.causes.cause import NONE, Branch, Cause, Change, Finding, Symptom
 from goodfit.causes.facts import Facts
 from goodfit.causes.scale import log_ramp, ramp
@@ -92,7 +92,8 @@ def realigned(facts: Facts) -> tuple[Change, ...]:
         targets = rows.targets.flip(0) if found.reversed else rows.targets.roll(-found.shift, 0)
         return job.with_task(train=Rows(rows.inputs, targets))
 
-    return (Change("realigned", "Put each target back to its row", ("task.train",), apply),)
+    code = snippets.realigned(found.shift, found.reversed)
+    return (Change("realigned", "Put each target back to its row", ("task.train",), apply, code=code),)
 
 
 def label_noise(facts: Facts) -> Symptom:
@@ -160,12 +161,18 @@ def cleaned(facts: Facts) -> tuple[Change, ...]:
         kept = _without(len(rows), noise.suspicious, noise.rate.value)
         return job.with_task(train=rows.taken(torch.tensor(kept)))
 
-    return (Change("doubtful rows left out", "Leave out (or relabel) the most doubtful rows", ("task.train",), apply),)
+    words = "Leave out (or relabel) the most doubtful rows"
+    code = snippets.left_out(noise.suspicious[: _most(facts.rows, noise.rate.value)])
+    return (Change("doubtful rows left out", words, ("task.train",), apply, code=code),)
 
 
 def _without(count: int, suspicious: Sequence[int], rate: float) -> list[int]:
-    dropped = set(suspicious[: int(min(0.5, rate) * count)])
+    dropped = set(suspicious[: _most(count, rate)])
     return [i for i in range(count) if i not in dropped]
+
+
+def _most(count: int, rate: float) -> int:
+    return int(min(0.5, rate) * count)
 
 
 BAD_LABELS = Cause(
