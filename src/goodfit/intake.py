@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from goodfit.core.coding import coding_of, metric_of, outputs_of
 from goodfit.core.errors import DataError, GoodfitError, NotFoundError, SettingsError, did_you_mean
@@ -196,6 +196,9 @@ def _whole(given: Mapping[str, Any], key: str) -> int:
 
 def _rows(dataset: Any, key: str) -> Dataset[Batch]:
     """The data set in memory where it fits and gives the same row twice, else as it is."""
+    if isinstance(dataset, DataLoader):
+        problem, hint = "It is a DataLoader, and goodfit makes the batches itself", "Pass its data set: loader.dataset."
+        raise DataError(problem, hint, where=f"the job's {key!r}")
     if not isinstance(dataset, Sized):
         raise DataError("It has no length", "Pass a map-style data set with __len__.", where=f"the job's {key!r}")
     if not len(dataset):
@@ -219,7 +222,7 @@ def _pair(row: Any, key: str) -> tuple[Tensor, Tensor]:
     if not isinstance(row, tuple | list) or len(row) != 2:
         raise DataError("Its rows are not (input, target) pairs", "Return (x, y).", where=f"the job's {key!r}")
     try:
-        inputs, target = torch.as_tensor(row[0]), torch.as_tensor(row[1])
+        inputs, target = torch.as_tensor(row[0]).detach(), torch.as_tensor(row[1]).detach()
     except (TypeError, ValueError, RuntimeError) as error:
         problem = f"A row holds what is not a tensor: {_said(error)}"
         raise DataError(problem, "Return tensors or arrays.", where=f"the job's {key!r}") from error

@@ -16,6 +16,7 @@ from goodfit.causes.facts import Facts
 from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
 from goodfit.core.task import IGNORED, PARTS, Loss, Rows, together
+from goodfit.data.questions.features import is_bytes
 from goodfit.data.questions.windows import Interleaved, parted_in_time
 from goodfit.models.surgery import NotAskable
 from goodfit.probes.invariance import before_padding
@@ -275,7 +276,7 @@ def _ignored_at_padding(rows: Rows, value: float, axis: int) -> Tensor:
 
 def _inputs(job: Job) -> Tensor:
     inputs = job.task.train.inputs if isinstance(job.task.train, Rows) else job.sample
-    if not inputs.is_floating_point():
+    if not inputs.is_floating_point() and not is_bytes(inputs):
         raise NotAskable("the inputs are tokens, not numbers")
     return inputs.float()
 

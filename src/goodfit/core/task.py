@@ -188,5 +188,5 @@ class Task:
             if isinstance(rows, Rows):
                 for index in torch.split(torch.arange(len(rows)), HASHED):  # all rows at once may be gigabytes
                     for tensor in rows.batch(index):
-                        digest.update(tensor.contiguous().numpy().tobytes())
+                        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()[:16]

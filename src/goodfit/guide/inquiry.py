@@ -196,6 +196,10 @@ class Round:
         bias = self.candidates.get("model_bias")
         if bias is None or bias.effect is None or bias.change is None or bias.value < self.judge.best_value():
             return
+        if self.facts.control.outcome is Outcome.DIVERGED:
+            self.judge.contradict("model_bias", "the run broke off, which says nothing of what the network can express")
+            self.judge.weigh()
+            return
         job = self.facts.job
         if "model.stand_in" in bias.change.fields and parameters_of(changed(job, bias.change)) <= parameters_of(job):
             self.judge.contradict("model_bias", "a SIMPLER network fits: the failure is one of optimisation")

@@ -95,7 +95,7 @@ def rightwards(outputs: Tensor, targets: Tensor) -> Tensor | None:
     if not _several(outputs) or int(targets.max()) >= outputs.shape[1]:
         return None
     classes = outputs.shape[1]
-    hot = functional.one_hot(targets.clamp_min(0), classes).double()
+    hot = functional.one_hot(targets.clamp_min(0).long(), classes).double()
     counted = (targets >= 0).double().unsqueeze(1)
     return ((classes * hot - 1) / (classes - 1)).movedim(-1, 1) * counted
 

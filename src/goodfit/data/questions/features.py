@@ -34,6 +34,11 @@ def is_tokens(inputs: Tensor) -> bool:
     return not inputs.is_floating_point() and inputs.ndim == 2 and bool((inputs >= 0).all())
 
 
+def is_bytes(inputs: Tensor) -> bool:
+    """Whether inputs are pictures as files hold them: amounts from 0 to 255, and no codes."""
+    return inputs.dtype is torch.uint8 and inputs.ndim > 2
+
+
 def vocabulary(*parts: Tensor) -> int:
     """One more than the largest token of all parts; 0 where they are not tokens."""
     if not all(is_tokens(part) for part in parts):

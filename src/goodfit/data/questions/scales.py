@@ -11,7 +11,7 @@ from torch import Tensor
 
 from goodfit.core.task import IGNORED, Objective
 from goodfit.data.questions.codes import holds_token_codes
-from goodfit.data.questions.features import Floats, Ints, classes, columns, is_tokens, numbers
+from goodfit.data.questions.features import Floats, Ints, classes, columns, is_bytes, is_tokens, numbers
 
 WILD = 10.0
 """A column is named where its spread, or its distance from zero, is this many times (or this part of) one."""
@@ -77,8 +77,8 @@ class Padding:
 
 
 def scales(inputs: Tensor) -> Scales | None:
-    """Sizes of float inputs, by column of the flattened rows; None for tokens and where nothing varies."""
-    if not inputs.is_floating_point() or not len(inputs):
+    """Sizes of the inputs, by column of the flattened rows; None for tokens and where nothing varies."""
+    if not (inputs.is_floating_point() or is_bytes(inputs)) or not len(inputs):
         return None
     return _sizes(columns(inputs))
 

@@ -34,11 +34,13 @@ class Standardised(nn.Module):
 
 def standardise(module: nn.Module, value: tuple[Tensor, Tensor], sample: Tensor) -> nn.Module:
     """A wrapper that subtracts ``value[0]`` from the inputs and divides by ``value[1]``, both of one row's shape
-    or one that broadcasts to it. Where the standard deviation is 0 it counts as 1. NotAskable for codes.
+    or one that broadcasts to it. Where the standard deviation is 0 it counts as 1. NotAskable for codes; bytes of
+    pictures become numbers.
     """
-    if not sample.is_floating_point():
+    if not sample.is_floating_point() and (sample.dtype is not torch.uint8 or sample.dim() < 3):
         raise NotAskable("the inputs are whole numbers")
-    mean, std = (torch.as_tensor(each, dtype=sample.dtype, device=sample.device) for each in value)
+    kind = sample.dtype if sample.is_floating_point() else torch.get_default_dtype()
+    mean, std = (torch.as_tensor(each, dtype=kind, device=sample.device) for each in value)
     wrapped = Standardised(module, mean.clone(), torch.where(std > 0, std, torch.ones_like(std)))
     try:
         fits = ((sample - wrapped.mean) / wrapped.std).shape == sample.shape
