@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from goodfit.models.surgery.activations import activation
 from goodfit.models.surgery.capacity import deepen, residual, stand_in, widen
+from goodfit.models.surgery.columns import without
 from goodfit.models.surgery.dropout import dropout
 from goodfit.models.surgery.errors import NotAskable
 from goodfit.models.surgery.initialisation import initialise
@@ -19,9 +20,10 @@ from goodfit.models.surgery.inputs import attached, standardise, unpadded
 from goodfit.models.surgery.normalisation import normalisation
 from goodfit.models.surgery.outputs import output
 from goodfit.models.surgery.position import position
+from goodfit.models.surgery.start import Start, start
 from goodfit.models.surgery.trainable import trainable
 
-__all__ = ["EDITS", "Edit", "NotAskable", "rebuilt"]
+__all__ = ["EDITS", "Edit", "NotAskable", "Start", "rebuilt"]
 
 Edit = Callable[[nn.Module, Any, Tensor], nn.Module]
 """``(module, value, sample inputs) -> module``: the same object, edited, or one around it.
@@ -38,14 +40,17 @@ EDITS: Mapping[str, Edit] = {
     "residual": residual,
     "dropout": dropout,
     "position": position,
+    "without": without,
     "standardise": standardise,
     "initialisation": initialise,
     "trainable": trainable,
     "attached": attached,
     "unpadded": unpadded,
+    "start": start,
 }
 """In the order in which they are made. Initial weights are scaled to the signals of whole batches, with all that is
-changed before; what was frozen keeps its weights and only then learns; padding is cut off first of all in a forward."""
+changed before; what was frozen keeps its weights and only then learns; padding is cut off first of all in a forward;
+weights that are given are those of the whole."""
 
 
 def rebuilt(factory: Callable[[], nn.Module], sample: Tensor, **edits: Any) -> nn.Module:

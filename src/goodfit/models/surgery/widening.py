@@ -1,4 +1,4 @@
-"""Every hidden layer of a built model, several times as wide."""
+"""Every hidden layer of a built model, several times as wide, or a part as wide."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from goodfit.models.surgery.layers import (
 )
 
 
-def widen(module: nn.Module, factor: int, sample: Tensor) -> nn.Module:
-    """A copy with ``factor`` times the hidden width everywhere, bottlenecks included.
+def widen(module: nn.Module, factor: float, sample: Tensor) -> nn.Module:
+    """A copy with ``factor`` times the hidden width everywhere, bottlenecks included; below 1 it is narrower.
 
     Each layer that learns gives ``factor`` times as many features, but the last, and takes as many as then reach it.
     New weights are drawn from the old weights of the same layer, times the root of the ratio of the numbers of
@@ -54,7 +54,7 @@ def _learns(layer: nn.Module) -> bool:
     return type(layer) in _RESIZED and all(each.requires_grad for each in layer.parameters())
 
 
-def _where_possible(module: nn.Module, *, names: list[str], factor: int, sample: Tensor) -> nn.Module:
+def _where_possible(module: nn.Module, *, names: list[str], factor: float, sample: Tensor) -> nn.Module:
     """Each layer that can be widened without the others: a model whose skips carry the inputs has such ones only."""
     shape = output_of(module, sample).shape
     before = {name: _width(module.get_submodule(name)) for name in names}
@@ -66,12 +66,12 @@ def _where_possible(module: nn.Module, *, names: list[str], factor: int, sample:
         except NotAskable:
             continue
         module = trial if fits else module
-    if not any(_width(module.get_submodule(name)) > width for name, width in before.items()):
+    if all(_width(module.get_submodule(name)) == width for name, width in before.items()):
         raise NotAskable(_FIXED)
     return module
 
 
-def _widened(module: nn.Module, *, names: list[str], factor: int, sample: Tensor, tables: bool) -> nn.Module:
+def _widened(module: nn.Module, *, names: list[str], factor: float, sample: Tensor, tables: bool) -> nn.Module:
     """Layers are rebuilt within one forward pass, each when its input, already wider, arrives.
 
     With ``tables`` bare parameters and buffers as wide as a hidden layer (of positions) are widened too.
@@ -102,15 +102,20 @@ def _width(layer: nn.Module) -> int:
     return next((int(getattr(layer, name)) for name in names if hasattr(layer, name)), 0)
 
 
-def _widen_tables(module: nn.Module, widths: set[int], factor: int) -> None:
+def _widen_tables(module: nn.Module, widths: set[int], factor: float) -> None:
     for owner in [each for each in module.modules() if type(each) not in _RESIZED]:
         for name, parameter in list(owner.named_parameters(recurse=False)):
             if parameter.dim() and parameter.shape[-1] in widths:
-                shape = (*parameter.shape[:-1], factor * parameter.shape[-1])
+                shape = (*parameter.shape[:-1], _times(factor, parameter.shape[-1]))
                 setattr(owner, name, nn.Parameter(_drawn(parameter, torch.Size(shape))))
         for name, buffer in list(owner.named_buffers(recurse=False)):
             if buffer.is_floating_point() and buffer.dim() and buffer.shape[-1] in widths:
-                setattr(owner, name, buffer.repeat(*[1] * (buffer.dim() - 1), factor))
+                width = _times(factor, buffer.shape[-1])
+                setattr(owner, name, buffer[..., torch.arange(width, device=buffer.device) % buffer.shape[-1]])
+
+
+def _times(factor: float, width: int) -> int:
+    return max(1, round(factor * width))
 
 
 def _become(layer: nn.Module, fresh: nn.Module) -> None:
@@ -138,17 +143,17 @@ def _rescale(layer: nn.Module, old: Tensor, new: Tensor) -> float:
     return math.sqrt(old[0].numel() / new[0].numel())
 
 
-def _linear(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
-    return nn.Linear(shape[-1], factor * layer.out_features, bias=layer.bias is not None)
+def _linear(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
+    return nn.Linear(shape[-1], _times(factor, layer.out_features), bias=layer.bias is not None)
 
 
-def _convolution(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
+def _convolution(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
     channels = shape[-len(layer.kernel_size) - 1]
     depthwise = layer.groups > 1 and layer.groups == layer.in_channels
     extra = {"output_padding": layer.output_padding} if layer.transposed else {}
     return type(layer)(  # type: ignore[no-any-return]
         channels,
-        factor * layer.out_channels if not depthwise else channels * (layer.out_channels // layer.in_channels),
+        _times(factor, layer.out_channels) if not depthwise else channels * (layer.out_channels // layer.in_channels),
         layer.kernel_size,
         stride=layer.stride,
         padding=layer.padding,
@@ -160,18 +165,18 @@ def _convolution(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
     )
 
 
-def _embedding(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
-    width = factor * layer.embedding_dim
+def _embedding(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
+    width = _times(factor, layer.embedding_dim)
     return nn.Embedding(layer.num_embeddings, width, padding_idx=layer.padding_idx, max_norm=layer.max_norm)
 
 
-def _recurrent(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
+def _recurrent(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
     if layer.proj_size:
         raise NotAskable("an LSTM with projections cannot be widened")
     kind = {"nonlinearity": layer.nonlinearity} if isinstance(layer, nn.RNN) else {}
     return type(layer)(  # type: ignore[no-any-return]
         shape[-1],
-        factor * layer.hidden_size,
+        _times(factor, layer.hidden_size),
         num_layers=layer.num_layers,
         bias=layer.bias,
         batch_first=layer.batch_first,
@@ -181,29 +186,29 @@ def _recurrent(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
     )
 
 
-def _cell(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
+def _cell(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
     kind = {"nonlinearity": layer.nonlinearity} if isinstance(layer, nn.RNNCell) else {}
-    return type(layer)(shape[-1], factor * layer.hidden_size, bias=layer.bias, **kind)  # type: ignore[no-any-return]
+    return type(layer)(shape[-1], _times(factor, layer.hidden_size), bias=layer.bias, **kind)  # type: ignore[no-any-return]
 
 
-def _attention(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
+def _attention(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
     biased = layer.in_proj_bias is not None
     return nn.MultiheadAttention(
         shape[-1 if layer.batch_first else 2], layer.num_heads, layer.dropout, biased, batch_first=layer.batch_first
     )
 
 
-def _channel_norm(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
+def _channel_norm(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
     options = {name: getattr(layer, name) for name in ("eps", "momentum", "affine", "track_running_stats")}
     return type(layer)(shape[1], **options)  # type: ignore[no-any-return]
 
 
-def _layer_norm(layer: Any, shape: torch.Size, factor: int) -> nn.Module:
+def _layer_norm(layer: Any, shape: torch.Size, factor: float) -> nn.Module:
     last = list(shape[-len(layer.normalized_shape) :])
     return nn.LayerNorm(last, layer.eps, layer.elementwise_affine, bias=layer.bias is not None)
 
 
-_RESIZED: Mapping[type[nn.Module], Callable[[Any, torch.Size, int], nn.Module]] = {
+_RESIZED: Mapping[type[nn.Module], Callable[[Any, torch.Size, float], nn.Module]] = {
     nn.Linear: _linear,
     nn.Embedding: _embedding,
     nn.MultiheadAttention: _attention,
