@@ -16,10 +16,11 @@ from torch import nn
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 import goodfit
-from goodfit import diagnosing
+from goodfit import asking, diagnosing
+from goodfit.asking import TRAININGS, Budget, budget_of, seeds_of, threads_for
 from goodfit.core.card import is_problem
 from goodfit.core.errors import DataError, GoodfitError, SettingsError, TrainingError
-from goodfit.diagnosing import Budget, budget_of, diagnose, seeds_of
+from goodfit.diagnosing import diagnose
 
 FOUR = torch.Generator().manual_seed(0)
 X = torch.randn(200, 4, generator=FOUR)
@@ -90,7 +91,7 @@ def test_a_rate_that_is_far_too_high_is_named_with_its_change() -> None:
     assert found.treated.after[1] < found.treated.before[1]
     assert "Divide the learning rate" in repr(found)
     assert found.cost is not None
-    assert found.cost.trainings <= diagnosing.TRAININGS
+    assert found.cost.trainings <= TRAININGS
 
 
 def test_the_same_seeds_give_the_same_verdict() -> None:
@@ -249,8 +250,8 @@ def test_a_bug_of_ours_is_not_blamed_on_the_person(monkeypatch: pytest.MonkeyPat
     def bug(*_: Any, **__: Any) -> Any:
         return budget_of(None).nothing  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(diagnosing.guide, "diagnose", bug)
-    monkeypatch.setattr(diagnosing, "OURS", Path(__file__).parent)
+    monkeypatch.setattr(diagnosing.guide, "examine", bug)
+    monkeypatch.setattr(asking, "OURS", Path(__file__).parent)
     with pytest.raises(AttributeError):
         diagnose(**job())
 
@@ -302,9 +303,9 @@ def test_small_batches_run_on_one_thread() -> None:
     from goodfit.intake import read_job
 
     small = read_job(job())
-    assert diagnosing.threads_for(small) == 1
+    assert threads_for(small) == 1
     wide = TensorDataset(torch.zeros(64, 3, 40, 40), torch.zeros(64, 1))
     large = read_job(
         job(model=lambda: nn.Sequential(nn.Flatten(), nn.Linear(4800, 1)), train=wide, val=wide, batch_size=64)
     )
-    assert diagnosing.threads_for(large) == diagnosing.cores()
+    assert threads_for(large) == asking.cores()

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from goodfit.api import Result as Result
     from goodfit.api import run as run
     from goodfit.core.evidence import Diagnosis as Diagnosis
+    from goodfit.core.treatment import Treatment as Treatment
     from goodfit.diagnosing import diagnose as diagnose
     from goodfit.estimator import GoodFitClassifier as GoodFitClassifier
     from goodfit.estimator import GoodFitRegressor as GoodFitRegressor
     from goodfit.measuring import CriticalPoint as CriticalPoint
     from goodfit.measuring import critical_point as critical_point
+    from goodfit.treating import treat as treat
     from goodfit.watching import Watch as Watch
     from goodfit.watching import watch as watch
 
@@ -27,6 +29,8 @@ _WHERE = {
     "GoodFitRegressor": "goodfit.estimator",
     "critical_point": "goodfit.measuring",
     "CriticalPoint": "goodfit.measuring",
+    "treat": "goodfit.treating",
+    "Treatment": "goodfit.core.treatment",
     "watch": "goodfit.watching",
     "Watch": "goodfit.watching",
 }
@@ -37,11 +41,13 @@ __all__ = [
     "GoodFitClassifier",
     "GoodFitRegressor",
     "Result",
+    "Treatment",
     "Watch",
     "__version__",
     "critical_point",
     "diagnose",
     "run",
+    "treat",
     "watch",
 ]
 

@@ -21,7 +21,7 @@ from goodfit.core.errors import DataError, GoodfitError, NotFoundError, Settings
 from goodfit.core.job import Job
 from goodfit.core.recipe import Recipe
 from goodfit.core.runtime import preserved_rng
-from goodfit.core.task import Batch, Objective, Rows, Signature, Task, count_of
+from goodfit.core.task import Augmented, Batch, Objective, Rows, Signature, Task, count_of
 from goodfit.models.surgery import rebuilt
 from goodfit.training.optimizers import adjusted
 
@@ -43,6 +43,8 @@ def read_job(given: Mapping[str, Any], *, name: str = "job") -> Job:
     Raises `DataError` or `SettingsError`, with the key, for anything that could not be trained.
     """
     _check_keys(given)
+    augment = given["train"].augment if isinstance(given["train"], Augmented) else None
+    given = {**given, "train": given["train"].rows} if augment is not None else given
     objective = _objective(given["task"])
     batch_size, epochs = (_whole(given, key) for key in ("batch_size", "epochs"))
     parts = {key: _rows(given[key], key) for key in ("train", "val", "test") if given.get(key) is not None}
@@ -71,6 +73,7 @@ def read_job(given: Mapping[str, Any], *, name: str = "job") -> Job:
         batch_size=batch_size,
         epochs=epochs,
         shuffle=bool(given["shuffle"]),
+        augment=augment,
     )
     return Job(task, recipe, coding, inputs)
 

@@ -101,7 +101,8 @@ def execute(job: str, budget: str | None, seeds: int | None, inquiry: Inquiry) -
     if not Path(file).is_file():
         raise NotFoundError(f"There is no file {file!r}", "Name a Python file: goodfit diagnose JOB.py.")
     inquiry.asking("starting")
-    from goodfit.diagnosing import budget_of, diagnose_mapping, seeds_of
+    from goodfit.asking import budget_of, seeds_of
+    from goodfit.diagnosing import diagnose_mapping
     from goodfit.intake import load_job
 
     budget_of(budget), seeds_of(seeds)  # said before a person's file is run

@@ -35,37 +35,50 @@ def as_json(diagnosis: Diagnosis) -> Json:
         "further": list(diagnosis.further),
         "path": [_answer(each) for each in diagnosis.path],
         "not_asked": dict(diagnosis.not_asked),
-        "cost": None if diagnosis.cost is None else _cost(diagnosis.cost),
+        "cost": None if diagnosis.cost is None else cost_json(diagnosis.cost),
         "treated": None if diagnosis.treated is None else _treated(diagnosis.treated),
-        "baselines": {name: _estimate(each) for name, each in diagnosis.baselines.items()},
+        "baselines": {name: estimate_json(each) for name, each in diagnosis.baselines.items()},
     }
-    cleaned: Json = _finite(found)
+    cleaned: Json = finite(found)
     return cleaned
 
 
 def text(diagnosis: Diagnosis) -> str:
     """A card of a few lines: cause, sentence, what to change, before and after, what came next, cost."""
     head = diagnosis.cause or "no cause asked for"
-    lines = [f"<goodfit diagnosis: {head}>", *_wrapped(_sentence(diagnosis))]
-    for name, value in _rows(diagnosis):
-        lines += _wrapped(value, f"  {name + ':':<9}")
-    return "\n".join(lines)
+    return text_card(f"goodfit diagnosis: {head}", _sentence(diagnosis), _rows(diagnosis))
 
 
 def html(diagnosis: Diagnosis) -> str:
     """The same as HTML that stands alone in a notebook; everything is escaped, colours follow the page's."""
-    rows = "".join(
+    head = diagnosis.cause or "no cause asked for"
+    return html_card(head, _sentence(diagnosis), _rows(diagnosis), colour_of(diagnosis.cause))
+
+
+def text_card(head: str, sentence: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"<{head}>", *wrapped(sentence)]
+    for name, value in rows:
+        lines += wrapped(value, f"  {name + ':':<9}")
+    return "\n".join(lines)
+
+
+def html_card(head: str, sentence: str, rows: Iterable[tuple[str, str]], colour: str) -> str:
+    told = "".join(
         f'<tr><td style="text-align:left;opacity:.7;white-space:nowrap">{escape(name)}</td>'
         f'<td style="text-align:left">{escape(value)}</td></tr>'
-        for name, value in _rows(diagnosis)
+        for name, value in rows
     )
-    colour = "#b84b00" if is_problem(diagnosis) else "#00724f" if diagnosis.cause == HEALTHY else "#5d6166"
     return (
         f'<div style="border-left:4px solid {colour};padding:.2em .9em;max-width:50em">'
-        f'<div style="font-weight:600;font-size:1.15em">{escape(diagnosis.cause or "no cause asked for")}</div>'
-        f"<div>{escape(_sentence(diagnosis))}</div>"
-        f'<table style="margin:.4em 0 0">{rows}</table></div>'
+        f'<div style="font-weight:600;font-size:1.15em">{escape(head)}</div>'
+        f"<div>{escape(sentence)}</div>"
+        f'<table style="margin:.4em 0 0">{told}</table></div>'
     )
+
+
+def colour_of(cause: str | None) -> str:
+    """Calm for healthy, grey for what is open, a warning else."""
+    return {HEALTHY: "#00724f", UNDETERMINED: "#5d6166", None: "#5d6166"}.get(cause, "#b84b00")
 
 
 def change_of(diagnosis: Diagnosis) -> str:
@@ -130,7 +143,7 @@ def _sentence(diagnosis: Diagnosis) -> str:
     return " ".join(diagnosis.sentence.split())
 
 
-def _wrapped(value: str, first: str = "  ") -> list[str]:
+def wrapped(value: str, first: str = "  ") -> list[str]:
     return textwrap.wrap(value, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)) or [first.rstrip()]
 
 
@@ -147,7 +160,7 @@ def _evidence(evidence: Evidence) -> Json:
         "change": evidence.change,
         "fields": list(evidence.fields),
         "runs": list(evidence.runs),
-        "effect": _estimate(evidence.effect),
+        "effect": estimate_json(evidence.effect),
         "reading": evidence.reading.value,
         "reason": evidence.reason,
         "value": evidence.value,
@@ -163,7 +176,7 @@ def _answer(answer: Answer) -> Json:
     }
 
 
-def _cost(cost: Cost) -> Json:
+def cost_json(cost: Cost) -> Json:
     return {"trainings": cost.trainings, "seconds": round(cost.seconds, 3), "runs": cost.runs}
 
 
@@ -179,18 +192,18 @@ def _treated(treated: Treated) -> Json:
     }
 
 
-def _estimate(estimate: Estimate) -> Json:
+def estimate_json(estimate: Estimate) -> Json:
     known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
     return {"value": estimate.value, "interval": [estimate.low, estimate.high] if known else None}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     if hasattr(value, "item"):  # a number of numpy or torch
         value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(each) for key, each in value.items()}
+        return {str(key): finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return value

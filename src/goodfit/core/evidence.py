@@ -8,11 +8,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from goodfit.core import card
+from goodfit.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from goodfit.core.progress import Inquiry
     from goodfit.core.recipe import Recipe
     from goodfit.core.statistics import Estimate
     from goodfit.core.task import Task
+    from goodfit.core.treatment import Treatment
 
 
 class Reading(Enum):
@@ -102,6 +105,21 @@ class Diagnosis:
     treated: Treated | None = None
     baselines: Mapping[str, Estimate] = field(default_factory=dict)
     """Effects of what should do nothing: another seed, a random change."""
+    _treat: Callable[..., Treatment] | None = field(default=None, compare=False, repr=False)
+    """How to go on from here; it holds the job and its experiments, and is lost where a diagnosis is written down."""
+
+    def treat(self, *, budget: str | float | None = None, progress: Inquiry | None = None) -> Treatment:
+        """Mend the job that `goodfit.diagnose` was asked about; its experiments are not made again.
+
+        ``budget`` bounds what mending may cost beyond the diagnosis, as in `goodfit.treat`.
+        """
+        if self._treat is None:
+            problem = "This diagnosis has no job to treat: it was not made by goodfit.diagnose, or it was written down"
+            raise SettingsError(problem, "Hand the job to goodfit.treat(...).")
+        return self._treat(budget=budget, progress=progress)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_treat": None}  # a person's functions and weights are no part of what is written
 
     def to_json(self) -> dict[str, Any]:
         """Everything in plain values that `json.dumps` takes; ``docs/json.md`` describes the keys."""

@@ -6,13 +6,16 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
+
+if TYPE_CHECKING:
+    from goodfit.core.recipe import Augment
 
 Kind = Literal["series", "table", "images", "sequences", "custom"]
 Objective = Literal["regression", "classification", "sequence_labelling"]
@@ -57,6 +60,24 @@ class Rows(Dataset[Batch]):
     def taken(self, index: Tensor) -> Rows:
         """The rows at ``index`` as rows of their own; padded ones stay padded rows."""
         return Rows(*self.batch(index), None if self.lengths is None else self.lengths[index])
+
+
+class Augmented(Dataset[Batch]):
+    """Training rows that come out a little different each time they are read, as a mended job is handed to a person.
+
+    ``augment`` takes and returns a batch (`goodfit.core.recipe.Augment`).
+    """
+
+    def __init__(self, rows: Dataset[Batch], augment: Augment) -> None:
+        self.rows, self.augment = rows, augment
+
+    def __len__(self) -> int:
+        return count_of(self.rows)
+
+    def __getitem__(self, index: int) -> Batch:
+        row: Any = self.rows[index]
+        inputs, targets = self.augment(*(torch.as_tensor(each)[None] for each in row))
+        return inputs[0], targets[0]
 
 
 def together(one: Rows, other: Rows) -> Rows:
