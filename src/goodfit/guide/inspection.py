@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from goodfit.core.task import Batch, count_of
 from goodfit.core.trial import Trial
 from goodfit.data.questions import drift, labels, leaks, quick, scales, windows
 from goodfit.guide.trials import judge
-from goodfit.guide.views import taken, view
+from goodfit.guide.views import drawn, taken, view
 from goodfit.models.anatomy import Anatomy, anatomy
 from goodfit.probes import (
     Signals,
@@ -95,11 +96,16 @@ def inspect_data(job: Job, seed: int) -> tuple[DataFacts, NotRun]:
     }
     with threadpool_limits(1):  # on small matrices a second thread costs far more than it brings
         found = {name: ask(name, question, not_run) for name, question in questions.items()}
-        fitted = found["quick"]
-        if fitted is not None:
+        if found["quick"] is not None:
+            found["quick"] = fitted = numbered(found["quick"], drawn(job.task.train, seed))
             found["noise"] = ask("noise", lambda: labels.noise(fitted, seed), not_run)
             found["recoded"] = ask("recoded", lambda: labels.recoded(fitted), not_run)
     return DataFacts(**found), not_run
+
+
+def numbered(fitted: quick.QuickFit, read: Tensor) -> quick.QuickFit:
+    """Its training rows by their numbers in the task, of which only the rows ``read`` were shown to it."""
+    return replace(fitted, train=replace(fitted.train, rows=read.numpy()[fitted.train.rows]))
 
 
 def inspect_model(job: Job, seed: int) -> tuple[ModelFacts, NotRun]:

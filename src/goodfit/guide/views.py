@@ -71,13 +71,17 @@ def view(job: Job, seed: int) -> View:
 
 
 def read(rows: Dataset[Batch], seed: int = 0, times: int = 1) -> Batch:
-    """Inputs and targets of at most ``times`` `READ` rows or `MOST_NUMBERS`, drawn at random, in their order."""
+    """Inputs and targets of the rows that are `drawn`."""
+    return taken(rows, drawn(rows, seed, times))
+
+
+def drawn(rows: Dataset[Batch], seed: int = 0, times: int = 1) -> Tensor:
+    """Numbers of at most ``times`` `READ` rows or `MOST_NUMBERS`, drawn at random, in their order."""
     count = count_of(rows)
-    most = times * min(READ, MOST_NUMBERS // _numbers_a_row(rows))
-    if count <= max(LEAST, most):
-        return taken(rows, torch.arange(count))
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    return taken(rows, order[: max(LEAST, most)].sort().values)
+    most = max(LEAST, times * min(READ, MOST_NUMBERS // _numbers_a_row(rows)))
+    if count <= most:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:most].sort().values
 
 
 def taken(rows: Dataset[Batch], index: Tensor) -> Batch:

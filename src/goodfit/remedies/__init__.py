@@ -1,6 +1,8 @@
 """What is done about each cause: remedies with their strengths, sources, costs and harms."""
 
-from goodfit.remedies.labels import DOUBTFUL_ROWS, ONE_ENCODER, OVERSAMPLING, REALIGNMENT, RELABELLING
+from goodfit.remedies.augmentation import AUGMENTATION
+from goodfit.remedies.imbalance import CLASS_WEIGHTS, LOGIT_ADJUSTMENT, OVERSAMPLING
+from goodfit.remedies.labels import DOUBTFUL_ROWS, ONE_ENCODER, REALIGNMENT, RELABELLING
 from goodfit.remedies.network import (
     ACTIVATION,
     INITIALISATION,
@@ -14,6 +16,8 @@ from goodfit.remedies.optimisation import (
     ADAPTIVE_OPTIMISER,
     BATCH_SIZE,
     CLIPPING,
+    HIGHER_RATE,
+    LOWER_RATE,
     MOMENTUM,
     MORE_EPOCHS,
     RATE,
@@ -28,13 +32,27 @@ from goodfit.remedies.parts import (
     SAME_PREPROCESSING,
     TIME_SPLIT,
 )
-from goodfit.remedies.regularisation import DROPOUT, EARLY_STOPPING, SIMPLER_NETWORK, WEIGHT_DECAY
+from goodfit.remedies.regularisation import DROPOUT, EARLY_STOPPING, LABEL_SMOOTHING, LESS_RESTRAINT, WEIGHT_DECAY
 from goodfit.remedies.remedy import Judged, Remedy
+from goodfit.remedies.saddle import ESCAPE
+from goodfit.remedies.setup import (
+    ALL_LEARN,
+    BATCH_STATISTICS,
+    CUT_PADDING,
+    MASKED_PADDING,
+    POSITIONS,
+    RAW_OUTPUTS,
+    SHUFFLING,
+    SUITED_LOSS,
+    SUITED_OUTPUT,
+)
+from goodfit.remedies.smaller import FEWER_COLUMNS, NARROWER_NETWORK, SHARED_WEIGHTS, SIMPLER_NETWORK
 
 REMEDIES: tuple[Remedy, ...] = (
     DEDUPLICATION,
     COLUMN_REMOVAL,
     TIME_SPLIT,
+    MASKED_PADDING,
     ONE_ENCODER,
     REALIGNMENT,
     RELABELLING,
@@ -42,9 +60,22 @@ REMEDIES: tuple[Remedy, ...] = (
     SAME_PREPROCESSING,
     RESPLIT,
     IMPORTANCE,
+    SHUFFLING,
+    ALL_LEARN,
+    SUITED_LOSS,
+    RAW_OUTPUTS,
+    SUITED_OUTPUT,
+    CUT_PADDING,
+    POSITIONS,
+    BATCH_STATISTICS,
+    LESS_RESTRAINT,
+    CLASS_WEIGHTS,
+    LOGIT_ADJUSTMENT,
     OVERSAMPLING,
     STANDARDISATION,
     RATE,
+    LOWER_RATE,
+    HIGHER_RATE,
     MORE_EPOCHS,
     WARMUP,
     WARMUP_AND_DECAY,
@@ -53,6 +84,7 @@ REMEDIES: tuple[Remedy, ...] = (
     BATCH_SIZE,
     CLIPPING,
     INITIALISATION,
+    ESCAPE,
     ACTIVATION,
     NORMALISATION,
     SKIP_CONNECTIONS,
@@ -61,7 +93,12 @@ REMEDIES: tuple[Remedy, ...] = (
     EARLY_STOPPING,
     WEIGHT_DECAY,
     DROPOUT,
+    LABEL_SMOOTHING,
+    AUGMENTATION,
     SIMPLER_NETWORK,
+    NARROWER_NETWORK,
+    SHARED_WEIGHTS,
+    FEWER_COLUMNS,
 )
 """In the order in which they are offered: what the data need first, then what is cheap."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -10,14 +12,12 @@ from goodfit.causes import Change, Facts
 from goodfit.causes.labels import cleaned, realigned
 from goodfit.core.coding import class_numbers
 from goodfit.core.job import Coding, Job
-from goodfit.core.task import Rows
+from goodfit.core.task import Rows, count_of
 from goodfit.data.questions.labels import Recoded
 from goodfit.models.surgery import NotAskable
-from goodfit.remedies.remedy import Judged, Remedy
-from goodfit.remedies.rows import of_rows, with_targets
-
-NUMBERED = (Coding.CLASSES, Coding.BINARY, Coding.NUMBERED)
-"""Codings in which a target is the number of its class."""
+from goodfit.remedies import snippets
+from goodfit.remedies.remedy import Judged, Offer, Remedy
+from goodfit.remedies.rows import NUMBERED, of_rows, with_targets
 
 
 def recodings(facts: Facts) -> tuple[Change, ...]:
@@ -30,7 +30,9 @@ def recodings(facts: Facts) -> tuple[Change, ...]:
     def edit(job: Job, train: Rows, validation: Rows) -> tuple[Rows, Rows]:
         return train, with_targets(validation, _decoded(job, train.targets, validation.targets, found))
 
-    return (of_rows("recode", words, ("validation",), edit),)
+    return (
+        of_rows("recode", words, ("validation",), edit, snippets.recoded(found.mapping, found.factor, found.offset)),
+    )
 
 
 def _decoded(job: Job, train: Tensor, targets: Tensor, found: Recoded) -> Tensor:
@@ -58,10 +60,11 @@ def relabelled(facts: Facts) -> tuple[Change, ...]:
     noise, quick = facts.data.noise, facts.data.quick
     if noise is None or not noise.suspicious or quick is None or facts.job.coding not in (*NUMBERED, Coding.ONE_HOT):
         return ()
-    said = dict(zip(quick.train.rows.tolist(), quick.predictions.tolist(), strict=True))
+    said: dict[int, int] = dict(zip(quick.train.rows.tolist(), quick.predictions.tolist(), strict=True))
+
+    doubtful = list(noise.suspicious)
 
     def edit(job: Job, train: Rows, validation: Rows) -> tuple[Rows, Rows]:
-        doubtful = list(noise.suspicious)
         targets = train.targets.clone()
         put = torch.tensor([int(said[row]) for row in doubtful])
         if job.coding is Coding.ONE_HOT:
@@ -70,36 +73,24 @@ def relabelled(facts: Facts) -> tuple[Change, ...]:
             targets[doubtful] = put.to(targets.dtype).reshape(targets[doubtful].shape)
         return with_targets(train, targets), validation
 
-    words = f"Correct the {len(noise.suspicious):,} most doubtful labels"
-    return (of_rows("relabel", words, ("train",), edit),)
+    words = f"Correct the {len(doubtful):,} most doubtful labels"
+    code = snippets.relabelled({row: int(said[row]) for row in doubtful})
+    return (of_rows("relabel", words, ("train",), edit, code),)
 
 
-def oversampled(facts: Facts) -> tuple[Change, ...]:
-    """Rows of rare classes several times, up to the size of the largest class, or half of the way there."""
-    if facts.job.coding not in (*NUMBERED, Coding.ONE_HOT):
-        return ()
-    return tuple(
-        _repeated(power, words)
-        for power, words in ((0.5, "Repeat rare rows"), (1.0, "Repeat rare rows until classes are equal"))
-    )
+def judged_rows(offer: Offer) -> Offer:
+    """Refused once the training rows are no longer as many as were judged: row numbers would point elsewhere."""
+
+    def offered(facts: Facts) -> tuple[Change, ...]:
+        return tuple(replace(each, apply=partial(_on_judged, facts.rows, each)) for each in offer(facts))
+
+    return offered
 
 
-def _repeated(power: float, words: str) -> Change:
-    def edit(job: Job, train: Rows, validation: Rows) -> tuple[Rows, Rows]:
-        numbers = class_numbers(train.targets, job.coding)
-        counts = torch.bincount(numbers.flatten()).double()
-        times = (counts.max() / counts.clamp_min(1)) ** power
-        random = torch.Generator().manual_seed(0)
-        wanted = times[numbers.flatten()]
-        extra = (wanted.frac() > torch.rand(len(wanted), generator=random)).long()
-        return train.taken(torch.arange(len(train)).repeat_interleave(wanted.floor().long() + extra)), validation
-
-    return of_rows(f"oversample {power:g}", words, ("train",), edit)
-
-
-def doubtful_share(facts: Facts) -> float:
-    noise = facts.data.noise
-    return float(np.clip(noise.rate.value, 0.0, 0.5)) if noise is not None else 0.0
+def _on_judged(rows: int, change: Change, job: Job) -> Job:
+    if count_of(job.task.train) != rows:
+        raise NotAskable("the training rows are no longer those that were judged")
+    return change.apply(job)
 
 
 ONE_ENCODER = Remedy(
@@ -125,7 +116,7 @@ REALIGNMENT = Remedy(
 RELABELLING = Remedy(
     name="relabelling",
     causes=("label_noise", "bad_labels"),
-    changes=relabelled,
+    changes=judged_rows(relabelled),
     reason="Rows that a model is sure of, without having seen them, and that are labelled otherwise are mostly wrong.",
     source="Northcutt et al. 2021, Confident learning",
     costs="A simple model, out of fold.",
@@ -135,20 +126,10 @@ RELABELLING = Remedy(
 DOUBTFUL_ROWS = Remedy(
     name="leaving_out_doubtful_rows",
     causes=("label_noise",),
-    changes=cleaned,
+    changes=judged_rows(cleaned),
     reason="A row less costs little; a row with a wrong label teaches what is not so.",
     source="Northcutt et al. 2021, Confident learning",
     costs="The rows left out.",
     harms="Rare but right rows are the first to be doubted.",
-    judged=Judged.VALIDATION,
-)
-OVERSAMPLING = Remedy(
-    name="oversampling",
-    causes=("class_imbalance",),
-    changes=oversampled,
-    reason="Rare classes are seen as often as others.",
-    source="Buda et al. 2018, A systematic study of the class imbalance problem",
-    costs="Longer epochs.",
-    harms="Copies are learnt by heart; probabilities are no longer those of the data.",
     judged=Judged.VALIDATION,
 )

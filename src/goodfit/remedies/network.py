@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from goodfit.causes import CAUSES, Change, Facts, changes
+from goodfit.causes import Change, Facts, changes
 from goodfit.core.job import Coding
-from goodfit.remedies.remedy import Judged, Remedy
+from goodfit.remedies.remedy import Remedy, own, together
 
 PASSAGE = ("vanishing_gradient", "exploding_gradient", "dead_units", "bad_initialisation", "saddle_point")
 """Causes with which signals or gradients do not pass through the layers as they should."""
 
 
-def own(*labels: str) -> Callable[[Facts], tuple[Change, ...]]:
-    """The changes that the causes themselves name."""
-    known = [each for each in CAUSES if each.label in labels]
-    return lambda facts: tuple(change for cause in known for change in cause.changes(facts))
-
-
 def activations(facts: Facts) -> tuple[Change, ...]:
+    kinds = {"ReLU": "relu", "leaky ReLU": "leaky_relu", "GELU": "gelu", "ELU": "elu"}
     known = {each.kind for each in facts.model.anatomy.activations if not each.output}
-    kinds = {"relu": "ReLU", "leaky_relu": "a leaky ReLU", "gelu": "GELU", "elu": "ELU"}
     return tuple(
-        changes.model(f"{kind} units", f"Use {words} in the hidden layers", activation=kind)
-        for kind, words in kinds.items()
-        if known and known != {kind}
+        changes.model(name, f"Use {name} in the hidden layers", activation=kind)
+        for name, kind in kinds.items()
+        if known != {kind}
     )
 
 
@@ -36,10 +28,8 @@ def normalisations(facts: Facts) -> tuple[Change, ...]:
 
 
 def starts(facts: Facts) -> tuple[Change, ...]:
-    return (
-        changes.model("default initialisation", "Restart from customary random weights", initialisation="default"),
-        changes.model("unit variance", "Restart from weights of unit variance", initialisation="unit_variance"),
-    )
+    words = "Restart from weights of variance 2 / inputs (He), without biases"
+    return (changes.model("He initialisation", words, initialisation="he"),)
 
 
 def skips(facts: Facts) -> tuple[Change, ...]:
@@ -65,7 +55,7 @@ def scaled(facts: Facts) -> tuple[Change, ...]:
 ACTIVATION = Remedy(
     name="activation",
     causes=PASSAGE,
-    changes=activations,
+    changes=together(own(*PASSAGE, touching="model.activation"), activations),
     reason="A unit with a slope wherever its inputs lie passes the gradient on.",
     source="Glorot et al. 2011; Maas et al. 2013; Hendrycks & Gimpel 2016",
     costs="Nothing.",
@@ -74,7 +64,7 @@ ACTIVATION = Remedy(
 NORMALISATION = Remedy(
     name="normalisation",
     causes=(*PASSAGE, "unnormalised_input", "batchnorm_misuse", "learning_rate_too_high"),
-    changes=normalisations,
+    changes=together(own(*PASSAGE, touching="model.normalisation"), normalisations),
     reason="Every layer gets signals of one scale, whatever the layers before it do.",
     source="Ioffe & Szegedy 2015; Ba et al. 2016; Hung-yi Lee, ML 2021, lecture 5",
     costs="A few per cent of the time.",
@@ -83,7 +73,7 @@ NORMALISATION = Remedy(
 INITIALISATION = Remedy(
     name="initialisation",
     causes=PASSAGE,
-    changes=starts,
+    changes=together(own("bad_initialisation", "saddle_point", "dead_units", touching="model.initialisation"), starts),
     reason="Weights of the right size, drawn at random, neither silence nor drown what passes through them.",
     source="Glorot & Bengio 2010; He et al. 2015; Mishkin & Matas 2016 for unit variance",
     costs="One pass of a batch.",
@@ -92,7 +82,7 @@ INITIALISATION = Remedy(
 SKIP_CONNECTIONS = Remedy(
     name="skip_connections",
     causes=("vanishing_gradient", "model_bias"),
-    changes=skips,
+    changes=together(own("vanishing_gradient", touching="model.residual"), skips),
     reason="The gradient has a way past every block.",
     source="He et al. 2016; Hung-yi Lee, ML 2021, lecture 2",
     costs="Nothing.",
@@ -101,7 +91,7 @@ SKIP_CONNECTIONS = Remedy(
 MORE_CAPACITY = Remedy(
     name="more_capacity",
     causes=("model_bias",),
-    changes=wider,
+    changes=together(own("model_bias", touching="model.width"), own("model_bias", touching="model.activation"), wider),
     reason="A function that the network cannot express cannot be learnt.",
     source="Hung-yi Lee, ML 2021, lecture 2: model bias",
     costs="Time and memory with the square of the width.",
@@ -110,7 +100,7 @@ MORE_CAPACITY = Remedy(
 STANDARD_NETWORK = Remedy(
     name="standard_network",
     causes=("model_bias", *PASSAGE, "frozen_parameters", "missing_position"),
-    changes=standard,
+    changes=together(own("model_bias", touching="model.stand_in"), standard),
     reason="A network of the usual kind and size for such data, without whatever is wrong with this one.",
     source="goodfit's own models; docs/data.md names them",
     costs="Another network.",
@@ -119,10 +109,9 @@ STANDARD_NETWORK = Remedy(
 STANDARDISATION = Remedy(
     name="standardisation",
     causes=("unnormalised_input", "exploding_gradient", "learning_rate_too_low"),
-    changes=scaled,
+    changes=together(own("unnormalised_input"), scaled),
     reason="Columns of one scale make the loss surface round: one rate suits all weights.",
     source="LeCun et al. 1998, Efficient backprop; Hung-yi Lee, ML 2021, lecture 5",
     costs="Nothing.",
-    harms="Statistics must be the training rows' own.",
-    judged=Judged.FOLDS,
+    harms="With statistics of all rows, those of validation leak into training: take the training rows' own.",
 )

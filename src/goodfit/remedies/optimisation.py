@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from goodfit.causes import Change, Facts, changes
+from goodfit.causes.snippets import course
 from goodfit.core.job import Job
-from goodfit.remedies.remedy import Remedy
+from goodfit.models.surgery import NotAskable
+from goodfit.remedies.remedy import Remedy, own, together
 
 SLOW = ("learning_rate_too_low", "too_few_epochs", "batch_too_large")
 """Causes with which a training does not get there."""
@@ -16,7 +18,7 @@ BATCHES = (8, 16, 32, 64, 128, 256)
 
 def rates(facts: Facts) -> tuple[Change, ...]:
     """A short confirmation around the rate as it is by then."""
-    return tuple(changes.rate(factor) for factor in (1 / 3, 3.0, 0.1, 10.0))
+    return tuple(changes.rate(factor) for factor in (1 / 3, 3.0))
 
 
 def longer(facts: Facts) -> tuple[Change, ...]:
@@ -30,9 +32,12 @@ def decayed(facts: Facts) -> tuple[Change, ...]:
     words = "Let the rate rise over the first 10% of the updates and fall to zero along a cosine"
 
     def apply(job: Job) -> Job:
+        if job.recipe.schedule == "cosine" or job.recipe.warmup:
+            raise NotAskable("the rate rises or falls in that way already")
         return job.with_recipe(schedule="cosine", warmup=0.1)
 
-    return (Change("warm-up and decay", words, ("schedule", "warmup"), apply),)
+    code = course(0.1, then="0.5 * (1 + math.cos(math.pi * p))")
+    return (Change("warm-up and decay", words, ("schedule", "warmup"), apply, code=code),)
 
 
 def warmups(facts: Facts) -> tuple[Change, ...]:
@@ -70,17 +75,35 @@ def clips(facts: Facts) -> tuple[Change, ...]:
 
 RATE = Remedy(
     name="rate",
-    causes=("learning_rate_too_high", "learning_rate_too_low", "saddle_point", "dead_units", "exploding_gradient"),
+    causes=("learning_rate_too_high", "learning_rate_too_low", "saddle_point", "batch_too_small", "batch_too_large"),
     changes=rates,
     reason="The rate decides more than any other number; a factor of three either way shows whether it is right.",
     source="Smith 2017, Cyclical learning rates, for the range test; Bengio 2012 for the factor of three",
     costs="Nothing.",
     harms="Larger rates kill rectified units, smaller ones need more epochs.",
 )
+LOWER_RATE = Remedy(
+    name="lower_rate",
+    causes=("learning_rate_too_high", "dead_units", "exploding_gradient"),
+    changes=own("learning_rate_too_high"),
+    reason="Steps that are longer than the valley is wide climb its walls; shorter ones go down.",
+    source="LeCun et al. 1998, Efficient backprop: twice the inverse of the curvature is the limit",
+    costs="Nothing.",
+    harms="Far too low, the loss barely moves in the epochs given.",
+)
+HIGHER_RATE = Remedy(
+    name="higher_rate",
+    causes=("learning_rate_too_low",),
+    changes=own("learning_rate_too_low"),
+    reason="Longer steps get as far in fewer updates.",
+    source="Smith 2017, Cyclical learning rates",
+    costs="Nothing.",
+    harms="Beyond twice the inverse of the curvature the loss swings or diverges.",
+)
 MORE_EPOCHS = Remedy(
     name="more_epochs",
     causes=(*SLOW, "over_regularised", "class_imbalance", "vanishing_gradient"),
-    changes=longer,
+    changes=together(own("too_few_epochs"), longer),
     reason="The loss still falls when training stops.",
     source="Hung-yi Lee, ML 2021, lecture 5",
     costs="As many times the training.",
@@ -98,7 +121,7 @@ WARMUP_AND_DECAY = Remedy(
 WARMUP = Remedy(
     name="warmup",
     causes=("missing_warmup",),
-    changes=warmups,
+    changes=together(own("missing_warmup"), warmups),
     reason="The first gradients are of random weights: their size says nothing of the steps that are safe.",
     source="Vaswani et al. 2017; Xiong et al. 2020",
     costs="Nothing.",
@@ -125,7 +148,7 @@ MOMENTUM = Remedy(
 BATCH_SIZE = Remedy(
     name="batch_size",
     causes=("batch_too_large", "batch_too_small"),
-    changes=batches,
+    changes=together(own("batch_too_small", "batch_too_large"), batches),
     reason="Small batches make many rough steps, large ones few exact ones.",
     source="McCandlish et al. 2018; Hung-yi Lee, ML 2021, lecture 5",
     costs="Small batches take longer per epoch.",
@@ -134,7 +157,7 @@ BATCH_SIZE = Remedy(
 CLIPPING = Remedy(
     name="clipping",
     causes=("exploding_gradient", "learning_rate_too_high"),
-    changes=clips,
+    changes=together(own("exploding_gradient", touching="clip"), clips),
     reason="A cliff of the loss throws the weights far away; a step of bounded length does not.",
     source="Pascanu et al. 2013",
     costs="Reading the gradient once more.",

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from goodfit.causes import Change, Facts, changes
 from goodfit.causes.generalisation import later
+from goodfit.causes.snippets import of_model
 from goodfit.core.job import Job
-from goodfit.core.task import Rows
+from goodfit.core.task import PARTS, Rows
 from goodfit.data.questions.features import columns, pair
 from goodfit.models.surgery import NotAskable
-from goodfit.remedies.remedy import Judged, Remedy
+from goodfit.remedies import snippets
+from goodfit.remedies.remedy import Judged, Remedy, own, together
 from goodfit.remedies.rows import Edit, of_rows, with_inputs
 
 MOST_WEIGHT = 10.0
@@ -28,7 +30,8 @@ def without_copies(facts: Facts) -> tuple[Change, ...]:
     copies = facts.data.duplicates
     if copies is None or not copies.found:
         return ()
-    return (of_rows("without copies", "Drop validation rows that training holds", ("validation",), _fresh),)
+    words = "Drop validation rows that training holds"
+    return (of_rows("without copies", words, ("validation",), _fresh, snippets.WITHOUT_COPIES),)
 
 
 def _fresh(job: Job, train: Rows, validation: Rows) -> tuple[Rows, Rows]:
@@ -50,11 +53,19 @@ def without_columns(facts: Facts) -> tuple[Change, ...]:
         return ()
     name = ", ".join(str(each) for each in told)
 
-    def edit(job: Job, train: Rows, validation: Rows) -> tuple[Rows, Rows]:
-        return tuple(with_inputs(each, _blank(each.inputs, told)) for each in (train, validation))  # type: ignore[return-value]
+    def apply(job: Job) -> Job:
+        changed = {}
+        for part in PARTS:  # the test part too: a network that learns without the column cannot be read on rows with it
+            rows = job.task.part(part)
+            if isinstance(rows, Rows):
+                changed[part] = with_inputs(rows, _blank(rows.inputs, told))
+            elif rows is not None:
+                raise NotAskable("the data are not held in memory")
+        return job.with_task(**changed)
 
     words = f"Drop input column {name} (here: 0 in every row)"
-    return (of_rows(f"without column {name}", words, ("train", "validation"), edit),)
+    fields, code = ("task.train", "task.validation"), of_model({"without": told})
+    return (Change(f"without column {name}", words, fields, apply, code=code),)
 
 
 def _blank(inputs: Tensor, blanked: list[int]) -> Tensor:
@@ -70,7 +81,7 @@ def alignments(facts: Facts) -> tuple[Change, ...]:
         return ()
     words = "Preprocess validation inputs as the training inputs were: bring them to the same mean and deviation"
     return tuple(
-        of_rows(name, words + more, ("validation",), _aligned(sign))
+        of_rows(name, words + more, ("validation",), _aligned(sign), snippets.aligned(sign))
         for name, more, sign in (("align", "", 1.0), ("align inverted", ", with the sign inverted", -1.0))
     )
 
@@ -98,7 +109,7 @@ def weighted(facts: Facts) -> tuple[Change, ...]:
     if drift is None or not drift.found:
         return ()
     words = "Draw training rows as often as validation holds rows like them (importance weighting)"
-    return (of_rows("importance", words, ("train",), _as_in_validation),)
+    return (of_rows("importance", words, ("train",), _as_in_validation, snippets.IMPORTANCE),)
 
 
 def _as_in_validation(job: Job, train: Rows, validation: Rows) -> tuple[Rows, Rows]:
@@ -156,7 +167,7 @@ SAME_PREPROCESSING = Remedy(
 RESPLIT = Remedy(
     name="resplit",
     causes=("mismatch", "unshuffled_data"),
-    changes=mixed_again,
+    changes=together(own("mismatch", "unshuffled_data", touching="task.train"), mixed_again),
     reason="Both parts then come from one distribution.",
     source="Hung-yi Lee, ML 2021, lecture 2: mismatch",
     costs="Nothing.",

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from goodfit.causes import Change, Facts
+from goodfit.causes import CAUSES, Change, Facts
+
+Offer = Callable[[Facts], tuple[Change, ...]]
+"""What is offered for a job: changes, or none."""
 
 
 class Judged(Enum):
@@ -30,7 +33,7 @@ class Remedy:
 
     name: str
     causes: tuple[str, ...]
-    changes: Callable[[Facts], tuple[Change, ...]]
+    changes: Offer
     reason: str
     """Why it helps."""
     source: str
@@ -38,3 +41,19 @@ class Remedy:
     harms: str
     """When it does harm."""
     judged: Judged = Judged.FOLDS
+
+
+def own(*labels: str, touching: str = "") -> Offer:
+    """The changes that the causes themselves name, or those of them that change the field ``touching``."""
+    known = [each for each in CAUSES if each.label in labels]
+
+    def offered(facts: Facts) -> tuple[Change, ...]:
+        named = (change for cause in known for change in (*cause.changes(facts), *cause.rungs(facts)))
+        return tuple(change for change in named if not touching or touching in change.fields)
+
+    return together(offered)
+
+
+def together(*offers: Offer) -> Offer:
+    """All of them in their order, each name once: equal names are equal changes."""
+    return lambda facts: tuple({change.name: change for offer in offers for change in offer(facts)}.values())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from goodfit.causes import Change
-from goodfit.core.job import Job
+from goodfit.core.job import Coding, Job
 from goodfit.core.task import Rows
 from goodfit.models.surgery import NotAskable
 
@@ -15,7 +15,11 @@ Edit = Callable[[Job, Rows, Rows], tuple[Rows, Rows]]
 """``(job, training rows, validation rows)`` to both as they should be; the same object for a part that stays."""
 
 
-def of_rows(name: str, words: str, parts: tuple[str, ...], edit: Edit) -> Change:
+NUMBERED = (Coding.CLASSES, Coding.BINARY, Coding.NUMBERED)
+"""Codings in which a target is the number of its class."""
+
+
+def of_rows(name: str, words: str, parts: tuple[str, ...], edit: Edit, code: str) -> Change:
     """A change of the named ``parts`` ('train', 'validation') of the data."""
 
     def apply(job: Job) -> Job:
@@ -24,7 +28,7 @@ def of_rows(name: str, words: str, parts: tuple[str, ...], edit: Edit) -> Change
             raise NotAskable("the data are not held in memory")
         return job.with_task(**dict(zip(("train", "validation"), edit(job, train, validation), strict=True)))
 
-    return Change(name, words, tuple(f"task.{part}" for part in parts), apply)
+    return Change(name, words, tuple(f"task.{part}" for part in parts), apply, code=code)
 
 
 def with_inputs(rows: Rows, inputs: Tensor) -> Rows:
