@@ -83,12 +83,17 @@ def treat_mapping(
 ) -> Treatment:
     """`treat` for a job that comes as one mapping, as a job file returns it."""
     began = time.monotonic()
-    allowed, paired = budget_of(budget, TRAININGS), _enough(seeds_of(seeds))
+    allowed, paired = check_wishes(budget, seeds)
     _check_test(given.get("test"))
     inquiry = progress or Unheard()
     with unchanged(given):
         job = read({key: value for key, value in given.items() if key != "test"}, inquiry)
         return _treated(given, job, None, allowed, began, paired, inquiry)
+
+
+def check_wishes(budget: str | float | None, seeds: int | Sequence[int] | None) -> tuple[Budget, tuple[int, ...]]:
+    """Budget and seeds, read; `SettingsError` for what no treatment can be made with."""
+    return budget_of(budget, TRAININGS), _enough(seeds_of(seeds))
 
 
 def treat_further(
@@ -147,6 +152,7 @@ def _made(given: Mapping[str, Any], course: guide.Course, inquiry: Inquiry) -> T
         flattery=_flattery(course, test is not None),
         not_tried=dict(course.not_tried),
         cost=course.cost,
+        choices=tuple(each.sentence for each in course.choices),
         notes=(*handover.notes(course.job, course.mended), *notes),
         model=_network(course.mended, course.after[0]),
         ensemble=_ensemble(course),

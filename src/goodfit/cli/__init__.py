@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from goodfit import __version__
-from goodfit.cli import diagnose, doctor, explain, init, run, show
+from goodfit.cli import diagnose, doctor, explain, init, run, show, treat
 from goodfit.cli.failures import guarded
 from goodfit.cli.options import with_run_options
 
@@ -42,6 +42,7 @@ COMMANDS = (
     with_run_options(run.run),
     with_run_options(run.demo),
     diagnose.diagnose,
+    treat.treat,
     diagnose.guide,
     show.runs,
     show.show,

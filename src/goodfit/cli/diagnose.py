@@ -60,11 +60,8 @@ def diagnose(
 
     goodfit diagnose job.py --budget 5m
     """
-    if fail_on is not None and fail_on not in FAILURES:
-        must = "must be 'problem'"
-        raise SettingsError(f"--fail-on {must}. Got {fail_on!r} instead", did_you_mean(fail_on, FAILURES))
-    if report is not None:
-        _check_report(report)
+    check_failure(fail_on)
+    check_file(report, "--report")
     # What a person's own code prints would spoil the result on stdout.
     with redirect_stdout(sys.stderr), listener(quiet=quiet, verbose=verbose) as inquiry:
         found = execute(job, budget, seeds, inquiry)
@@ -76,7 +73,7 @@ def diagnose(
         write_json(document)
     else:
         verdicts.verdict(out(), document)
-    if fail_on is not None and _is_problem(document):
+    if fail_on is not None and is_left(document):
         raise typer.Exit(FOUND)
 
 
@@ -97,9 +94,7 @@ def guide(as_json: AsJson = False) -> None:
 
 def execute(job: str, budget: str | None, seeds: int | None, inquiry: Inquiry) -> Diagnosis:
     """The diagnosis. torch is imported here, after everything that can be said without it."""
-    file = job if Path(job).exists() else job.partition(":")[0]
-    if not Path(file).is_file():
-        raise NotFoundError(f"There is no file {file!r}", "Name a Python file: goodfit diagnose JOB.py.")
+    check_job(job)
     inquiry.asking("starting")
     from goodfit.asking import budget_of, seeds_of
     from goodfit.diagnosing import diagnose_mapping
@@ -109,7 +104,28 @@ def execute(job: str, budget: str | None, seeds: int | None, inquiry: Inquiry) -
     return diagnose_mapping(load_job(job), budget=budget, seeds=seeds, progress=inquiry)
 
 
-def _is_problem(document: Mapping[str, Any]) -> bool:
+def check_job(job: str) -> None:
+    """Refuse a file that is not there before torch is imported."""
+    file = job if Path(job).exists() else job.partition(":")[0]
+    if not Path(file).is_file():
+        raise NotFoundError(f"There is no file {file!r}", "Name a Python file: goodfit diagnose JOB.py.")
+
+
+def check_failure(fail_on: str | None) -> None:
+    if fail_on is not None and fail_on not in FAILURES:
+        must = "must be 'problem'"
+        raise SettingsError(f"--fail-on {must}. Got {fail_on!r} instead", did_you_mean(fail_on, FAILURES))
+
+
+def check_file(file: Path | None, option: str) -> None:
+    """Refuse a place that cannot be written before hours of work go into it."""
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        problem = "It is a folder" if file.is_dir() else f"There is no folder {str(file.parent)!r}"
+        raise SettingsError(problem, f"Name a file for {option}.", where=str(file))
+
+
+def is_left(document: Mapping[str, Any]) -> bool:
+    """Whether a document names a cause."""
     return document["cause"] not in (HEALTHY, UNDETERMINED)
 
 
@@ -120,13 +136,6 @@ def _next(document: Mapping[str, Any], budget: str | None) -> list[str]:
         more = "32x" if budget is None else "32x" if "x" not in budget else "64x"
         return [f"goodfit diagnose {shlex.quote(document['job'])} --budget {more}", "goodfit guide"]
     return [f"goodfit explain {document['cause']}"]
-
-
-def _check_report(report: Path) -> None:
-    """Refuse a place that cannot be written before hours of work go into it."""
-    if report.is_dir() or not report.parent.is_dir():
-        problem = "It is a folder" if report.is_dir() else f"There is no folder {str(report.parent)!r}"
-        raise SettingsError(problem, "Name a file for --report.", where=str(report))
 
 
 def _write_report(report: Path, found: Diagnosis, job: str, budget: str | None) -> None:

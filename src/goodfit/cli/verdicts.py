@@ -27,16 +27,16 @@ def verdict(console: Console, document: Json) -> None:
     console.print(line(cause, STYLES.get(cause, "bold yellow")))
     console.print(Text(plain(document["sentence"])))
     console.print()
-    _grid(console, _found(document))
+    grid(console, _found(document))
     _others(console, document)
-    _grid(console, _ends(document), wrapped=False)
+    grid(console, _ends(document), wrapped=False)
 
 
 def _found(document: Json) -> Iterator[tuple[str, str]]:
     primary = next((each for each in document["ranked"] if each["cause"] == document["cause"]), None)
     if primary is not None:
         yield "seen", capital(primary["seen"])
-        yield "found", _effect(primary["effect"])
+        yield "found", effect_of(primary["effect"])
     treated = document["treated"]
     if treated is not None:
         yield "change", "; then ".join(treated["changes"])
@@ -80,7 +80,7 @@ def _others(console: Console, document: Json) -> None:
     for heading in ("also considered", "effect of the change", "reading"):
         table.add_column(heading, overflow="fold")
     for each in others[:FOLLOWING]:
-        table.add_row(line(each["cause"]), _effect(each["effect"]), each["reading"])
+        table.add_row(line(each["cause"]), effect_of(each["effect"]), each["reading"])
     console.print()
     console.print(table)
     console.print()
@@ -109,11 +109,11 @@ def _indented(text: str, columns: int, style: str = "") -> Padding:
 
 
 def _state(errors: Json, score: float | None) -> str:
-    shares = ", ".join(f"{part} {_percent(errors[part])}" for part in ("train", "validation"))
+    shares = ", ".join(f"{part} {share(errors[part])}" for part in ("train", "validation"))
     return f"error {shares} of the best constant's; score {MISSING if score is None else number(score)}"
 
 
-def _effect(effect: Json) -> str:
+def effect_of(effect: Json) -> str:
     if effect["value"] is None:
         return ""
     ends = effect["interval"]
@@ -121,11 +121,11 @@ def _effect(effect: Json) -> str:
     return f"error {percent(-effect['value'], '+')}{interval}"
 
 
-def _percent(value: float | None) -> str:
+def share(value: float | None) -> str:
     return percent(math.nan if value is None else value)
 
 
-def _grid(console: Console, rows: Iterator[tuple[str, str]], *, wrapped: bool = True) -> None:
+def grid(console: Console, rows: Iterator[tuple[str, str]], *, wrapped: bool = True) -> None:
     """Keys and values; ``wrapped=False`` keeps each on one line, so that it can be copied."""
     if not wrapped:
         for key, value in rows:

@@ -93,7 +93,7 @@ def before_and_after(treated: Treated) -> str:
     """``validation error 38 % of the constant's -> 4 %, score 0.62 -> 0.96``."""
     (_, before), (_, after) = treated.before, treated.after
     shares = f"validation error {percent(before)} of the best constant's -> {percent(after)}"
-    return f"{shares}, score {_score(treated.score_before)} -> {_score(treated.score_after)}"
+    return f"{shares}, score {score(treated.score_before)} -> {score(treated.score_after)}"
 
 
 def effect_of(evidence: Evidence) -> str:
@@ -147,7 +147,8 @@ def wrapped(value: str, first: str = "  ") -> list[str]:
     return textwrap.wrap(value, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)) or [first.rstrip()]
 
 
-def _score(value: float) -> str:
+def score(value: float) -> str:
+    """Three digits; a dash for what is no number."""
     return f"{value:.3g}" if math.isfinite(value) else "–"
 
 

@@ -102,6 +102,8 @@ class Treatment:
     not_tried: Mapping[str, str]
     """By remedy: why it was not tried, or not kept."""
     cost: Cost
+    choices: tuple[str, ...] = ()
+    """What each choice by folds came to, also where nothing was chosen."""
     notes: tuple[str, ...] = ()
     """What a person has to know of the mended job."""
     model: nn.Module | None = field(default=None, repr=False)

@@ -29,6 +29,7 @@ def as_json(treatment: Treatment) -> Json:
         "gain": card.estimate_json(treatment.gain),
         "test": None if test is None else _tested(test),
         "flattery": {"candidates": flattery.candidates, "value": flattery.value, "sentence": flattery.sentence},
+        "choices": list(treatment.choices),
         "not_tried": dict(treatment.not_tried),
         "notes": list(treatment.notes),
         "cost": card.cost_json(treatment.cost),
@@ -116,15 +117,18 @@ def _rows(treatment: Treatment) -> Iterator[tuple[str, str]]:
         )
     before, after = treatment.before, treatment.after
     if before is not None and after is not None:
-        yield "effect", before_and_after(before, after) + "."
+        told = before_and_after(before, after) if treatment.applied else as_it_is(before)
+        yield "effect" if treatment.applied else "error", f"{told}."
     if (effect := interval(treatment.gain)) and treatment.applied:
         yield "in all", f"validation error {effect} of the best constant's."
     if treatment.test is not None:
-        yield "test", test_told(treatment.test)
+        yield "test", told_of_test(treatment.test, bool(treatment.applied))
     if treatment.applied:
         yield "choice", treatment.flattery.sentence
+    if treatment.choices:
+        yield "folds", " ".join(treatment.choices)
     if treatment.not_tried:
-        yield "not kept", f"{len(treatment.not_tried)} remedies, with reasons in not_tried."
+        yield "untried", f"{len(treatment.not_tried)} remedies, with reasons in not_tried."
     yield "cost", f"{card.cost_of(treatment.cost)}."
 
 
@@ -133,16 +137,24 @@ def before_and_after(before: Standing, after: Standing) -> str:
     parts = (
         f"training {percent(before.train)} -> {percent(after.train)}",
         f"validation {percent(before.validation)} -> {percent(after.validation)} of the best constant's error",
-        f"score {before.validation_score:.3g} -> {after.validation_score:.3g}",
+        f"score {card.score(before.validation_score)} -> {card.score(after.validation_score)}",
     )
     return ", ".join(parts)
 
 
-def test_told(test: Tested) -> str:
+def as_it_is(standing: Standing) -> str:
+    """The same of a job that stays as it is."""
+    shares = f"training {percent(standing.train)}, validation {percent(standing.validation)}"
+    return f"{shares} of the best constant's error, score {card.score(standing.validation_score)}"
+
+
+def told_of_test(test: Tested, mended: bool) -> str:
     """The one reading of the test part."""
+    if not mended:
+        return f"error {percent(test.before.value)}, score {card.score(test.score_before)}."
     effect = interval(test.gain)
-    errors = f"error {percent(test.before.value)} -> {percent(test.after.value)}"
-    return f"{errors}{f' ({effect})' if effect else ''}, score {test.score_before:.3g} -> {test.score_after:.3g}."
+    errors = f"error {percent(test.before.value)} -> {percent(test.after.value)}{f' ({effect})' if effect else ''}"
+    return f"{errors}, score {card.score(test.score_before)} -> {card.score(test.score_after)}."
 
 
 def _kept(kept: Kept) -> Json:

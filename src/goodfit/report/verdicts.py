@@ -1,4 +1,5 @@
-"""The page of a diagnosis: the card, every cause with its effect as a forest plot, the path, what was not asked."""
+"""The page of a diagnosis, or of a treatment: the card, what was changed, every cause with its effect as a forest plot,
+the path, what was not asked."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goodfit.core import card
+from goodfit.core import card, treatment_card
 from goodfit.core.evidence import Diagnosis, Evidence, Reading
 from goodfit.core.statistics import Estimate
+from goodfit.core.treatment import Kept, Standing, Treatment
 from goodfit.report.html import environment, place
 from goodfit.report.views import Tone
 
@@ -47,8 +49,22 @@ class Forest:
     high: str
 
 
-def render(diagnosis: Diagnosis, name: str, command: str = "") -> str:
-    """The page as text that can be written as UTF-8. ``name`` is what was diagnosed, ``command`` repeats it."""
+@dataclass(frozen=True)
+class Part:
+    """A part of the data before and after: error share of the best constant, score, and how sure that is."""
+
+    name: str
+    errors: tuple[str, str]
+    scores: tuple[str, str]
+    effect: str
+    note: str
+
+
+def render(diagnosis: Diagnosis, name: str, command: str = "", treatment: Treatment | None = None) -> str:
+    """The page as text that can be written as UTF-8. ``name`` is what was diagnosed, ``command`` repeats it;
+    with ``treatment`` it is the page of that, its diagnosis included.
+    """
+    spent = treatment.cost if treatment else diagnosis.cost
     page = (
         environment()
         .get_template("diagnosis.html.j2")
@@ -56,10 +72,17 @@ def render(diagnosis: Diagnosis, name: str, command: str = "") -> str:
             d=diagnosis,
             name_of=name,
             command=command,
-            tone=tone(diagnosis),
+            t=treatment,
+            headline=treatment_card.headline(treatment) if treatment else diagnosis.cause or "no cause asked for",
+            tone=tone(treatment or diagnosis),
+            parts=parts(treatment) if treatment else (),
+            effect_of=treatment_card.effect_of,
+            compared=compared,
             forest=forest(diagnosis),
             change=card.change_of(diagnosis) if card.is_problem(diagnosis) else "",
-            cost=card.cost_of(diagnosis.cost) if diagnosis.cost else "",
+            cost=card.cost_of(spent) if spent else "",
+            spent=spent,
+            untried=by_reason(treatment.not_tried) if treatment else {},
             unasked=by_reason(diagnosis.not_asked),
             percent=card.percent,
         )
@@ -67,11 +90,40 @@ def render(diagnosis: Diagnosis, name: str, command: str = "") -> str:
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def tone(diagnosis: Diagnosis) -> Tone:
-    """Whether the verdict calms, calls for attention, or leaves the question open."""
-    if card.is_problem(diagnosis):
-        return "attention"
-    return "good" if diagnosis.cause == card.HEALTHY else "open"
+def tone(found: Diagnosis | Treatment) -> Tone:
+    """Whether the verdict, or what a treatment leaves, calms, calls for attention, or leaves the question open."""
+    if found.cause in (None, card.UNDETERMINED):
+        return "open"
+    return "good" if found.cause == card.HEALTHY else "attention"
+
+
+def parts(treatment: Treatment) -> tuple[Part, ...]:
+    """The parts before and after, as far as they are known."""
+    before, after, test = treatment.before, treatment.after, treatment.test
+    found = []
+    if before is not None and after is not None:
+        runs = f"mean of {before.runs} and {after.runs} trainings"
+        found = [
+            _part("training", before, after, "train", "", runs),
+            _part("validation", before, after, "validation", treatment_card.interval(treatment.gain), runs),
+        ]
+    if test is not None:
+        errors = card.percent(test.before.value), card.percent(test.after.value)
+        scores = card.score(test.score_before), card.score(test.score_after)
+        note = f"{test.rows:,} rows, read once, when all was chosen"
+        found.append(Part("test", errors, scores, treatment_card.interval(test.gain), note))
+    return tuple(found)
+
+
+def compared(kept: Kept) -> list[str]:
+    """What a change was compared with, each with the part of its error that the change takes off."""
+    return [f"{name}: {treatment_card.interval(each)}" for name, each in kept.compared.items()]
+
+
+def _part(name: str, before: Standing, after: Standing, field: str, effect: str, note: str) -> Part:
+    errors, scores = ([getattr(each, key) for each in (before, after)] for key in (field, f"{field}_score"))
+    shown = [card.percent(each) for each in errors], [card.score(each) for each in scores]
+    return Part(name, (shown[0][0], shown[0][1]), (shown[1][0], shown[1][1]), effect, note)
 
 
 def forest(diagnosis: Diagnosis) -> Forest:
