@@ -14,7 +14,7 @@ from torch.nn import functional
 import goodfit
 from goodfit.core.errors import GoodfitWarning, SettingsError, TrainingError
 from goodfit.core.step import Inputs
-from goodfit.probes import nonfinite
+from goodfit.probes import sentinel
 from goodfit.probes.nonfinite import Where, first_nonfinite
 from tests.probes.models import mlp
 
@@ -249,7 +249,7 @@ def test_parameters_that_an_update_made_infinite() -> None:
 
 
 def test_on_a_device_that_answers_later_it_is_known_one_update_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nonfinite, "_immediate", lambda gradients: False)
+    monkeypatch.setattr(sentinel, "_immediate", lambda total: False)
     torch.manual_seed(0)
     model = Breaking("root", at=3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

@@ -20,7 +20,8 @@ from goodfit.integrations.pytorch import BareLoop
 from goodfit.probes import PROBES
 from goodfit.probes.host import Host
 from goodfit.probes.layers import named, plain
-from goodfit.probes.nonfinite import Nonfinite, Sentinel
+from goodfit.probes.nonfinite import Nonfinite
+from goodfit.probes.sentinel import EVERY, Sentinel
 
 OnNonfinite = Literal["warn", "raise", "ignore"]
 
@@ -60,9 +61,9 @@ class Watch:
 
     def __init__(self, model: nn.Module, optimizers: Sequence[Optimizer], host: Host, on_nonfinite: OnNonfinite):
         self.model, self.host, self.on_nonfinite = model, host, on_nonfinite
-        self.sentinel = Sentinel(self._report)
-        # The sentinel comes first: what it stops need not be measured.
-        callbacks = (host,) if on_nonfinite == "ignore" else (self.sentinel, host)
+        self.sentinel = Sentinel(self._report, min(host.every, EVERY), host.lengths)
+        # The host comes first: the sentinel reads the lengths that it has taken.
+        callbacks = (host,) if on_nonfinite == "ignore" else (host, self.sentinel)
         self.loop = BareLoop(model, optimizers, callbacks)
 
     def __enter__(self) -> Self:

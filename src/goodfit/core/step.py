@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -75,3 +75,12 @@ class Callback(Protocol):
     def events(self) -> Collection[Event]: ...
 
     def __call__(self, step: Step) -> None: ...
+
+
+@runtime_checkable
+class Choosy(Callback, Protocol):
+    """A callback that can say beforehand that a moment is nothing to it, which is cheaper than to make the `Step`."""
+
+    def wants(self, event: Event, optimizer: Optimizer, update: int, batch: int) -> bool:
+        """Whether to be called: ``update`` and ``batch`` count what was made and seen so far, as in `Step`."""
+        ...

@@ -11,7 +11,9 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from goodfit.core.errors import SettingsError
-from goodfit.core.step import Callback, Event, Inputs, Step
+from goodfit.core.step import Callback, Choosy, Event, Inputs, Step
+
+Wants = Callable[[Event, Optimizer, int, int], bool]
 
 
 class BareLoop:
@@ -22,7 +24,8 @@ class BareLoop:
     """
 
     def __init__(self, model: nn.Module, optimizers: Sequence[Optimizer], callbacks: Sequence[Callback]) -> None:
-        self.model, self.optimizers, self.callbacks = model, tuple(optimizers), tuple(callbacks)
+        self.model, self.optimizers = model, tuple(optimizers)
+        self.callbacks = {event: [_choice(each) for each in callbacks if event in each.events] for event in Event}
         self.updates = dict.fromkeys(self.optimizers, 0)
         self.batches = 0
         self.inputs: Inputs | None = None
@@ -53,19 +56,23 @@ class BareLoop:
 
     def emit(self, event: Event, optimizer: Optimizer) -> None:
         step: Step | None = None
-        for callback in self.callbacks:
-            if event in callback.events:
-                step = step or Step(
-                    event=event,
-                    update=self.updates[optimizer],
-                    epoch=0,
-                    model=self.model,
-                    optimizer=optimizer,
-                    inputs=self.inputs,
-                    loss=self.last_loss,
-                    batch=self.batches,
-                )
+        update = self.updates[optimizer]
+        for wants, callback in self.callbacks[event]:
+            if wants is None or wants(event, optimizer, update, self.batches):
+                step = step or self._step(event, optimizer)
                 callback(step)
+
+    def _step(self, event: Event, optimizer: Optimizer) -> Step:
+        return Step(
+            event=event,
+            update=self.updates[optimizer],
+            epoch=0,
+            model=self.model,
+            optimizer=optimizer,
+            inputs=self.inputs,
+            loss=self.last_loss,
+            batch=self.batches,
+        )
 
     def _forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if torch.compiler.is_compiling() or not model.training or not torch.is_grad_enabled():
@@ -103,6 +110,10 @@ class BareLoop:
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.updates[optimizer] += 1
         self.emit(Event.UPDATE, optimizer)
+
+
+def _choice(callback: Callback) -> tuple[Wants | None, Callback]:
+    return callback.wants if isinstance(callback, Choosy) else None, callback
 
 
 def _autocast() -> torch.dtype | None:

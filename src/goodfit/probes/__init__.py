@@ -50,9 +50,10 @@ from goodfit.probes.loss_surface import (
     training_path,
 )
 from goodfit.probes.noise_scale import NoiseScale, NoiseScaleProbe, noise_scale
-from goodfit.probes.nonfinite import Nonfinite, Sentinel, first_nonfinite
+from goodfit.probes.nonfinite import Nonfinite, first_nonfinite
 from goodfit.probes.padding import PaddingReach, padding_in_loss, padding_reach
 from goodfit.probes.responses import Departure, Response, Responses, responses
+from goodfit.probes.sentinel import Sentinel
 from goodfit.probes.sharpness import Sharpness, sharpness
 from goodfit.probes.signals import LayerSignal, OutputRange, Signals, output_range, signals, updated
 from goodfit.probes.weights import weight_vector

@@ -79,6 +79,21 @@ class Host:
     def __call__(self, step: Step) -> None:
         self.actions[step.event](step)
 
+    def wants(self, event: Event, optimizer: Optimizer, update: int, batch: int) -> bool:
+        """Between the updates that are due there is nothing to do."""
+        if event is Event.GRADIENT:
+            return self._due(update + 1)
+        if event is Event.UPDATE:
+            soon = self._due(update + 1) and self.plan(update + 1).early
+            return soon or self._due(update) or self.coming is not IDLE
+        return True
+
+    def lengths(self, optimizer: Optimizer, update: int) -> Tensor | None:
+        """Norms of all gradients (and maybe of the parameters) after ``update`` updates, where they have been taken."""
+        track = self.tracks.get(optimizer)
+        known = track is not None and track.update == update and track.gradient_norms is not None
+        return track.lengths if track is not None and known else None
+
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """All that was measured so far; fetches what still lies on the device."""
@@ -87,12 +102,15 @@ class Host:
 
     def plan(self, update: int) -> Plan:
         """What is due at update number ``update`` (from 1)."""
-        if (update - 1) % self.every and update > self.first:
+        if not self._due(update):
             return IDLE
         due = tuple(each.schedule.due(update, self.every) for each in self.probes)
         if due not in self.plans:
             self.plans[due] = Plan.of([each for each, is_due in zip(self.probes, due, strict=True) if is_due])
         return self.plans[due]
+
+    def _due(self, update: int) -> bool:
+        return (update - 1) % self.every == 0 or update <= self.first
 
     def prepare(self, model: nn.Module, plan: Plan) -> None:
         """Attach hooks before the forward pass if the update to come needs them, else remove them."""
@@ -144,7 +162,7 @@ class Host:
             track.measure(plan.needs)
         if plan.watchers and not self.shown:
             self._replay(step)
-        track.plan, track.seconds = plan, time.perf_counter() - began
+        track.plan, track.update, track.seconds = plan, step.update, time.perf_counter() - began
 
     def _replay(self, step: Step) -> None:
         """Hooks are not called in what was compiled: go through the batch once more."""
@@ -162,7 +180,7 @@ class Host:
                 track.plan = IDLE
             if Need.PREVIOUS_GRADIENTS in plan.needs:
                 track.keep(step)
-        if plan is not IDLE or self.coming is not IDLE:
+        if plan.early or self.coming is not IDLE:
             self.prepare(step.model, plan)
 
     def _record(self, track: Track, step: Step) -> None:

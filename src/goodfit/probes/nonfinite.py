@@ -1,9 +1,9 @@
-"""Says at once that a training has met NaN or infinity, and where it came in."""
+"""Finds where NaN or infinity came into a training."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from goodfit.core.step import Event, Inputs, Step
-from goodfit.probes.gradients import HALF, dense, norms
+from goodfit.core.step import Inputs
+from goodfit.probes.gradients import dense
 from goodfit.probes.layers import named, plain, replay
 from goodfit.probes.undisturbed import first_tensor
 
@@ -61,7 +61,7 @@ def first_nonfinite(model: nn.Module, inputs: Any = None, loss: Tensor | None = 
     """
     looked: tuple[Callable[[], Place | None], ...] = (
         partial(_in_inputs, inputs),
-        partial(_in_parameters, model),
+        partial(in_parameters, model),
         partial(_in_buffers, model),
         partial(_in_activations, model, inputs),
         partial(_in_loss, loss),
@@ -71,102 +71,7 @@ def first_nonfinite(model: nn.Module, inputs: Any = None, loss: Tensor | None = 
         return next((found for look in looked if (found := look()) is not None), None)
 
 
-class Sentinel:
-    """A callback: one cheap check of all gradients before each update; ``report`` is called once, with the first find.
-
-    On the CPU it is immediate: the update has not yet been made. Elsewhere the answer is fetched without waiting,
-    and is known one update later.
-    """
-
-    events: Collection[Event] = frozenset({Event.LOSS, Event.GRADIENT, Event.FIT_END})
-
-    def __init__(self, report: Callable[[Nonfinite], None]) -> None:
-        self.report = report
-        self.found: Nonfinite | None = None
-        self.pending: tuple[_Later, Step] | None = None
-
-    def __call__(self, step: Step) -> None:
-        if self.found is not None:
-            return
-        if step.event is Event.LOSS:
-            if (
-                step.loss is not None
-                and step.loss.device.type == "cpu"
-                and not math.isfinite(float(step.loss.detach().sum()))
-            ):
-                self._look(step)
-        elif step.event is Event.GRADIENT:
-            self._gradient(step)
-        else:
-            self._last(step)
-
-    def _last(self, step: Step) -> None:
-        """Nothing comes after: what the last update made is looked at now."""
-        if self.pending is not None:
-            self._arrived(*self.pending)
-        place = None if self.found or not step.update else _in_parameters(step.model)
-        if place is not None:
-            self._tell(place, step, step.update, f"{place.words} after update {step.update}, the last one.")
-
-    def _gradient(self, step: Step) -> None:
-        if self.pending is not None:
-            self._arrived(*self.pending)
-        if getattr(step.optimizer, "found_inf", None) is not None:
-            return  # a gradient scaler of a fused optimiser has checked it, and skips the update itself
-        gradients = [dense(each.grad) for each in _given(step) if each.grad is not None]
-        if not _immediate(gradients):
-            self.pending = _Later(norms(gradients).sum()), step
-        elif not math.isfinite(sum(map(_sum, gradients))):
-            self._look(step)
-
-    def _arrived(self, total: _Later, step: Step) -> None:
-        self.pending = None
-        if not math.isfinite(total.value()):
-            self._look(step)
-
-    def _look(self, step: Step) -> None:
-        place = first_nonfinite(step.model, step.inputs, step.loss)
-        if place is None:  # the squares of finite numbers were too large to add up
-            return
-        self._tell(place, step, step.update + 1)
-
-    def _tell(self, place: Place, step: Step, update: int, words: str = "") -> None:
-        batch = update if step.batch is None else step.batch
-        self.found = Nonfinite(place.where, place.layer, update, batch, words or _sentence(place, update, batch))
-        self.report(self.found)
-
-
-class _Later:
-    """A number on its way from the device: asking for it an update later waits for nothing that is still to be done."""
-
-    def __init__(self, number: Tensor) -> None:
-        self.event: torch.Event | None = None
-        self.number = number
-        if number.device.type == "cuda":
-            self.number = torch.empty((), dtype=number.dtype, pin_memory=True).copy_(number, non_blocking=True)
-            self.event = torch.Event(number.device)
-            self.event.record()
-
-    def value(self) -> float:
-        if self.event is not None:
-            self.event.synchronize()
-        return float(self.number)
-
-
-def _immediate(gradients: Sequence[Tensor]) -> bool:
-    return all(each.is_cpu for each in gradients)
-
-
-def _sum(values: Tensor) -> float:
-    """Not finite if one of the values is not: the cheapest pass over them."""
-    return values.sum(dtype=torch.float32 if values.dtype in HALF else None).item()
-
-
-def _given(step: Step) -> Iterator[Tensor]:
-    return chain.from_iterable(group["params"] for group in step.optimizer.param_groups)
-
-
-def _sentence(place: Place, update: int, batch: int) -> str:
+def sentence(place: Place, update: int, batch: int) -> str:
     meaning = {
         Where.INPUT: "the data hold it, the training did not make it",
         Where.PARAMETER: f"update {update - 1} made it so" if update > 1 else "it was so before the first update",
@@ -182,7 +87,7 @@ def _kind(values: Tensor) -> str:
     return "NaN" if bool(values.isnan().any()) else "infinity"
 
 
-def _bad(values: Tensor) -> bool:
+def bad(values: Tensor) -> bool:
     return (values.is_floating_point() or values.is_complex()) and not bool(values.isfinite().all())
 
 
@@ -203,7 +108,7 @@ def _tensors(value: object) -> Iterator[Tensor]:
 def _in_inputs(inputs: Any) -> Place | None:
     given = (inputs.args, inputs.kwargs) if isinstance(inputs, Inputs) else inputs
     for index, values in enumerate(_tensors(given)):
-        if _worse(values) or (index == 0 and _bad(values)):
+        if _worse(values) or (index == 0 and bad(values)):
             return Place(Where.INPUT, "", f"The input batch holds {_kind(values)} in {_columns(values)}")
     return None
 
@@ -218,9 +123,9 @@ def _columns(values: Tensor) -> str:
     return f"column{'s' if len(columns) > 1 else ''} {shown} ({rows} of {len(values)} rows)"
 
 
-def _in_parameters(model: nn.Module) -> Place | None:
+def in_parameters(model: nn.Module) -> Place | None:
     for name, each in plain(model).named_parameters():
-        if _bad(each):
+        if bad(each):
             return Place(Where.PARAMETER, named(name), f"Parameter '{named(name)}' holds {_kind(each)}")
     return None
 
@@ -233,14 +138,14 @@ def _in_buffers(model: nn.Module) -> Place | None:
 
 
 def _in_loss(loss: Tensor | None) -> Place | None:
-    return None if loss is None or not _bad(loss) else Place(Where.LOSS, "", f"The loss is {_kind(loss)}")
+    return None if loss is None or not bad(loss) else Place(Where.LOSS, "", f"The loss is {_kind(loss)}")
 
 
 def _in_gradients(model: nn.Module) -> Place | None:
     """The last in order: the backward pass comes to it first."""
     found = [(named(name), each.grad) for name, each in plain(model).named_parameters() if each.grad is not None]
     for name, gradient in reversed(found):
-        if _bad(dense(gradient)):
+        if bad(dense(gradient)):
             return Place(Where.GRADIENT, name, f"The gradient of '{name}' holds {_kind(dense(gradient))}")
     return None
 
@@ -275,7 +180,7 @@ class _Activations:
         return [*into, *(each.register_forward_hook(partial(self._returned, name)) for name, each in leaves)]
 
     def note(self, layer: str, values: Tensor | None, words: str) -> None:
-        if self.first is not None or values is None or not _bad(values.detach()):
+        if self.first is not None or values is None or not bad(values.detach()):
             return
         kind = _kind(values.detach())
         place = Place(Where.ACTIVATION, layer, f"{kind[0].upper()}{kind[1:]} first appears in {words}")

@@ -25,6 +25,11 @@ class Plan:
     """Those that measure each layer in the forward pass."""
     needs: frozenset[Need] = frozenset()
 
+    @property
+    def early(self) -> bool:
+        """Whether something has to be made ready at the update before."""
+        return bool(self.watchers) or Need.PREVIOUS_GRADIENTS in self.needs
+
     @staticmethod
     def of(due: Sequence[Probe]) -> Plan:
         watchers = tuple(each for each in due if Need.ACTIVATIONS in each.needs)
@@ -40,10 +45,14 @@ class Track:
     """The parameters of the model that one optimiser moves, and what of them was seen before the update."""
 
     plan: Plan = IDLE
+    update: int = -1
+    """Updates made when the lengths were taken."""
     names: tuple[str, ...] = ()
     """Of the parameters that got a gradient."""
     parameters: Sequence[Tensor] = ()
     gradients: Sequence[Tensor] = ()
+    lengths: Tensor | None = None
+    """Of the gradients, and after them of the weights."""
     gradient_norms: Tensor | None = None
     weight_norms: Tensor | None = None
     seconds: float = 0.0
@@ -71,7 +80,7 @@ class Track:
         """Lengths of gradients and weights in one pass; copies of the weights where their update is asked for."""
         gradients = self.gradients if Need.GRADIENTS in needs else ()
         weights = self.parameters if Need.PARAMETERS in needs else ()
-        lengths = norms([*gradients, *weights])
+        self.lengths = lengths = norms([*gradients, *weights])
         self.gradient_norms = lengths[: len(gradients)] if gradients else None
         self.weight_norms = lengths[len(gradients) :] if weights else None
         self._moving = Need.UPDATES in needs and bool(self.parameters)
