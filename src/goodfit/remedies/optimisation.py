@@ -79,7 +79,7 @@ RATE = Remedy(
     changes=rates,
     reason="The rate decides more than any other number; a factor of three either way shows whether it is right.",
     source="Smith 2017, Cyclical learning rates, for the range test; Bengio 2012 for the factor of three",
-    costs="Nothing.",
+    costs="A training for each rate that is tried.",
     harms="Larger rates kill rectified units, smaller ones need more epochs.",
 )
 LOWER_RATE = Remedy(
