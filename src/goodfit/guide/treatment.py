@@ -13,6 +13,7 @@ import numpy as np
 
 from goodfit.causes import CAUSES, Branch, Change, Facts
 from goodfit.core.coding import WORST
+from goodfit.core.errors import TrainingError
 from goodfit.core.evidence import Cost, Diagnosis
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
@@ -24,9 +25,11 @@ from goodfit.guide.candidate import FAINT, LARGE, SMALL, Candidate
 from goodfit.guide.choice import Choice, Read, choose
 from goodfit.guide.diagnosis import Asked, concluded, examine
 from goodfit.guide.experiments import Allowance, Effect, Laboratory, OutOfBudget, changed, rows_of
+from goodfit.guide.ranging import ranged
 from goodfit.guide.trials import judge
 from goodfit.models.surgery import NotAskable
 from goodfit.remedies import Judged, Remedy, remedies_for
+from goodfit.remedies.optimisation import RATE
 
 FOLDS, FEWEST_FOLDS = 5, 3
 ROOM = 6.0
@@ -161,7 +164,7 @@ class _Clinic:
 
     def _by_folds(self, label: str, facts: Facts) -> bool:
         """Whether one of the remedies is better than the job as it is now."""
-        offered = list(self._offered(label, facts, Judged.FOLDS))
+        offered = [*self._offered(label, facts, Judged.FOLDS), *self._rates(label)]
         if not offered:
             return False
         laboratories, held = self._folds(facts)
@@ -175,6 +178,17 @@ class _Clinic:
         remedy = next(r for r, c in offered if c is found.change)
         return self._keep(label, remedy, found.change, next(iter(found.effects.values())), found.effects)
 
+    def _rates(self, label: str) -> list[tuple[Remedy, Change]]:
+        """Rates that a range test of the job as it is now suggests, where the cause has to do with the rate."""
+        if label not in RATE.causes:
+            return []
+        self.inquiry.asking(f"{label}: which rates train the job as it is now? (range test)")
+        try:
+            return [(RATE, change) for change in ranged(self.mended, self.allowance, self.first.rows)]
+        except TrainingError as error:
+            self.not_tried["range test"] = error.problem
+            return []
+
     def _folds(self, facts: Facts) -> tuple[list[Laboratory], float]:
         """Laboratories of the mended job on folds; of training rows alone where validation rows are of another kind."""
         drift = facts.data.drift
@@ -185,7 +199,7 @@ class _Clinic:
             seeds = (*self.seeds[turn:], *self.seeds[:turn])
             job = replace(self.mended, task=on_fold(self.mended.task, fold))
             made.append(Laboratory(job, seeds, self.allowance, rows=self.first.rows))
-        return made, cut[0].held_share
+        return made, float(np.mean([fold.held_share for fold in cut]))
 
     def _count(self) -> int:
         """Folds that the rest of the budget has room for."""
