@@ -183,6 +183,11 @@ def _in_groups(assignment: str) -> str:
     return f"for group in optimizer.param_groups:\n    {assignment}"
 
 
+def _rate(factor: float) -> str:
+    exact = float(f"{factor:g}") == factor
+    return _in_groups(f'group["lr"] *= {factor:g}' if exact else f'group["lr"] /= {1 / factor:g}')
+
+
 def _complete(value: bool) -> str:
     return """held = {id(each) for group in optimizer.param_groups for each in group["params"]}
 missing = [each for each in model.parameters() if id(each) not in held]
@@ -191,7 +196,7 @@ optimizer.add_param_group({**settings, "params": missing})  # or make it of mode
 
 
 OPTIMIZER: Mapping[str, Callable[[Any], str]] = {
-    "rate_factor": lambda factor: _in_groups(f'group["lr"] *= {factor:.6g}'),
+    "rate_factor": _rate,
     "weight_decay": lambda value: _in_groups(f'group["weight_decay"] = {value:g}'),
     "momentum": lambda value: _in_groups(f'group["momentum"] = {value:g}'),
     "complete": _complete,
