@@ -91,7 +91,7 @@ def test_every_key_of_the_table_is_described(key: str) -> None:
 def test_every_column_of_the_ledger_is_described(tmp_path: Path) -> None:
     Ledger(tmp_path).close()
     connection = sqlite3.connect(tmp_path / ledger.FILE)
-    for table in ("runs", "starts", "events", "measurements"):
+    for table in ("runs", "starts", "events", "measurements", "notes"):
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         assert columns
         assert all(f"`{column}`" in page("ledger") for column in columns)

@@ -132,12 +132,38 @@ def test_nothing_can_be_changed_or_removed(tmp_path: Path) -> None:
     (run,) = make(tmp_path, "a")
     with Ledger(tmp_path) as ledger:
         ledger.measure(run, [Measurement("loss", 1, 1.0)])
+        ledger.note(run, "stage", "training")
     connection = sqlite3.connect(tmp_path / FILE)
-    for table in ("starts", "events", "measurements"):
+    for table in ("starts", "events", "measurements", "notes"):
         for change in (f"UPDATE {table} SET id = 7", f"DELETE FROM {table}"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(change)
     connection.close()
+
+
+def test_notes_are_kept_in_order_and_a_run_can_be_asked_to_stop(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger, Ledger(tmp_path) as server:
+        record, other = ledger.start("a", "table", {}, {}), ledger.start("b", "table", {}, {})
+        for text in ("reading b\udcffd", "training"):
+            record.note("stage", text)
+        assert ledger.notes(record.id, "stage") == ["reading b\\udcffd", "training"]
+        assert not record.asked_to_stop()
+        server.note(record.id, "stop", "")
+        assert record.asked_to_stop()
+        assert not other.asked_to_stop()
+
+
+def test_an_older_ledger_gets_what_was_added_when_it_is_written(tmp_path: Path) -> None:
+    make(tmp_path, "a")
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.executescript("DROP TABLE notes; DROP INDEX curves_of_run; PRAGMA user_version = 1")
+    connection.close()
+    with Ledger(tmp_path, readonly=True) as ledger:
+        run = ledger.get("latest").id
+    with Ledger(tmp_path) as ledger:
+        ledger.note(run, "stage", "training")
+        assert ledger.notes(run, "stage") == ["training"]
+        assert [entry.id for entry in ledger.runs()] == [run]
 
 
 def test_the_view_has_the_documented_columns(tmp_path: Path) -> None:
@@ -146,7 +172,7 @@ def test_the_view_has_the_documented_columns(tmp_path: Path) -> None:
     columns = " ".join(row[1] for row in connection.execute("PRAGMA table_info(runs)"))
     assert columns == "id created name kind status outcome settings environment result directory host pid"
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     connection.close()
 
 
@@ -242,7 +268,7 @@ def foreign(path: Path) -> None:
 def newer(path: Path) -> None:
     make(path.parent, "a")
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
 
 
@@ -253,7 +279,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "damaged": (damaged, r"The ledger is damaged\. Move it away; each run's folder keeps its result\.json\."),
     "foreign": (foreign, r"This is another program's file\. Choose another folder with --out\."),
-    "newer": (newer, r"written by a newer goodfit \(schema 2; this one knows 1\)\. Upgrade goodfit"),
+    "newer": (newer, r"written by a newer goodfit \(schema 3; this one knows 2\)\. Upgrade goodfit"),
     "folder": (lambda path: path.mkdir(), r"cannot be (opened|read or written)\. Choose another folder with --out\."),
 }
 
@@ -296,7 +322,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_busy_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(ledger_module.opening, "BUSY_SECONDS", 0.05)
     with (
         Ledger(tmp_path) as first,
         Ledger(tmp_path) as second,

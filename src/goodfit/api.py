@@ -32,6 +32,7 @@ from goodfit.core.task import PARTS, Part, Task
 from goodfit.data import demos
 from goodfit.guide import diagnose_scores
 from goodfit.ledger import Ledger, check_folder
+from goodfit.live.recorder import Recorded
 from goodfit.models.baselines import baselines as suited
 from goodfit.models.cnn import receptive_field
 from goodfit.models.summary import layers, parameter_count
@@ -170,8 +171,9 @@ def execute(
             environment=environment(),
         ) as record,
     ):
-        result, files = _execute(todo, budget, progress, record)
-        progress.stage("writing the report")
+        recorded = Recorded(progress, record, todo.task.facts)
+        result, files = _execute(todo, budget, recorded, record)
+        recorded.stage("writing the report")
         for name, content in files.items():
             record.write(name, content() if callable(content) else content)
         record.done(result.run.outcome.name.lower(), dict(result.document))
@@ -190,7 +192,7 @@ def _check_model(todo: Plan) -> None:
         raise SettingsError(f"{problem} are free", "Lower model.width or model.depth.")
 
 
-def _execute(todo: Plan, budget: Budget, progress: Progress, record: Any) -> tuple[Result, dict[str, Any]]:
+def _execute(todo: Plan, budget: Budget, progress: Recorded, record: Any) -> tuple[Result, dict[str, Any]]:
     """Train, judge, and put the findings into words; the result, and the files of its folder by name."""
     if todo.settings.threads is None:
         progress.stage("timing a few steps")
@@ -257,10 +259,11 @@ def _judge(
     return card, cards, diagnosis
 
 
-def _asked(todo: Plan, trained: Run, budget: Budget, progress: Progress, scores: Diagnosis) -> Diagnosis:
+def _asked(todo: Plan, trained: Run, budget: Budget, progress: Recorded, scores: Diagnosis) -> Diagnosis:
     """The verdict of the scores put to the test, where the settings want it and the time allows it."""
     if not todo.settings.diagnose:
         return scores
+    progress.answers(scores.path)
     return confirmed(scores, todo.task, trained, progress, most=budget.left - REPORT_SECONDS)
 
 

@@ -14,7 +14,7 @@ from made import HOSTILE, HOSTILE_KINDS, LONG, RTL, make_run, series_content, ta
 from goodfit.core.evidence import Diagnosis, Evidence, Reading
 from goodfit.core.statistics import Estimate
 from goodfit.report import html, verdicts
-from goodfit.report.figures import DARK, LIGHT
+from goodfit.report.palette import DARK, LIGHT
 from goodfit.report.views import Content
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import typer
 
 from goodfit.cli import render
@@ -17,7 +15,7 @@ from goodfit.cli.options import AsJson, Out
 from goodfit.core.configuration import Given, dump_yaml, from_environment, merge
 from goodfit.core.errors import NotFoundError
 from goodfit.core.settings import Settings
-from goodfit.ledger import FILE, Entry, Ledger
+from goodfit.ledger import FILE, Entry, Ledger, standing
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of its id, or 'latest'.")]
 Model = Annotated[bool, typer.Option("--model", metavar="", help="Layers, output shapes, parameters, receptive field.")]
@@ -84,9 +82,7 @@ def _entries(out_folder: Path) -> list[Entry]:
 
 
 def _status(entry: Entry) -> str:
-    """A run whose process is gone (killed, or the power failed) could not say so itself."""
-    here = entry.status == "running" and entry.host == socket.gethostname()
-    return "interrupted" if here and not psutil.pid_exists(entry.pid) else entry.status
+    return standing(entry.status, entry.host, entry.pid)
 
 
 def _finished(entry: Entry) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from goodfit.core.statistics import Estimate
 from goodfit.core.task import PARTS
 from goodfit.report import views, words
 from goodfit.report.comparisons import mistakes, sentences
-from goodfit.report.figures import DARK, FONT, LIGHT
+from goodfit.report.palette import DARK, FONT, LIGHT
 from goodfit.report.panels import Panel, comparison_panels, loss_panel
 from goodfit.report.pictures import data_uri
 from goodfit.report.views import Content, Scores

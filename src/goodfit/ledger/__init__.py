@@ -7,6 +7,7 @@
 ``starts``        id, created, name, kind, settings (JSON), environment (JSON), directory (in OUT), host, pid
 ``events``        id, run, at, status (running, done, failed or interrupted), outcome, result (JSON or NULL)
 ``measurements``  id, run, quantity, step, value, layer, standard_error, unit, seconds; NULL stands for NaN
+``notes``         id, run, at, kind, text: what a run says on its way, and what it is asked (`NOTES`)
 ``runs``          a view: a row for each run, with the status, outcome and result of its last event
 ================  ===================================================================================
 
@@ -28,48 +29,28 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from goodfit.core.errors import GoodfitError, NotFoundError, SettingsError, did_you_mean
+import psutil
+
+from goodfit.core.errors import NotFoundError, SettingsError, did_you_mean
 from goodfit.core.run import Measurement
+from goodfit.ledger.opening import ELSEWHERE, FILE, NO_RUNS, explained, reader, writer
+from goodfit.ledger.tables import NOTES, Status
 
-FILE = "ledger.sqlite"
+__all__ = [
+    "FILE",
+    "NOTES",
+    "Entry",
+    "Ledger",
+    "Record",
+    "Status",
+    "check_folder",
+    "standing",
+    "write_atomically",
+]
+
 LATEST = "latest"
-SCHEMA = 1
-APPLICATION = 0x676F6466
-"""SQLite's application_id, 'godf': tells a ledger from another program's SQLite file."""
-BUSY_SECONDS = 5.0
-
-Status = Literal["running", "done", "failed", "interrupted"]
-
-TABLES = """
-CREATE TABLE IF NOT EXISTS starts (
-    id TEXT PRIMARY KEY, created TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, settings TEXT NOT NULL,
-    environment TEXT NOT NULL, directory TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL REFERENCES starts (id), at TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted')),
-    outcome TEXT NOT NULL, result TEXT
-);
-CREATE TABLE IF NOT EXISTS measurements (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL REFERENCES starts (id), quantity TEXT NOT NULL,
-    step INTEGER NOT NULL, value REAL, layer TEXT NOT NULL, standard_error REAL, unit TEXT NOT NULL, seconds REAL
-);
-CREATE INDEX IF NOT EXISTS events_of_run ON events (run, id);
-CREATE INDEX IF NOT EXISTS measurements_of_run ON measurements (run, id);
-CREATE VIEW IF NOT EXISTS runs AS
-    SELECT starts.id, created, name, kind, status, outcome, settings, environment, result, directory, host, pid
-    FROM starts JOIN events ON events.id = (SELECT max(id) FROM events WHERE run = starts.id)
-    ORDER BY starts.rowid;
-"""
-TRIGGERS = "".join(
-    f"CREATE TRIGGER IF NOT EXISTS no_{change}_of_{table} BEFORE {change} ON {table} "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;\n"
-    for table in ("starts", "events", "measurements")
-    for change in ("update", "delete")
-)
-VERSION = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
 
 
 @dataclass(frozen=True)
@@ -102,8 +83,8 @@ class Ledger:
     def __init__(self, out: str | Path, *, readonly: bool = False) -> None:
         self.out = Path(out)
         self.path = self.out / FILE
-        with _explained(self.path):
-            self._connection = _reader(self.path) if readonly else _writer(self.path)
+        with explained(self.path):
+            self._connection = reader(self.path) if readonly else writer(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -148,6 +129,17 @@ class Ledger:
         with self._appending(durable=False) as connection:
             connection.executemany("INSERT INTO measurements VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
+    def note(self, run: str, kind: str, text: str) -> None:
+        """Append a word of a run, or to it; ``kind`` is one of `NOTES`."""
+        with self._appending(durable=False) as connection:
+            row = (run, _iso(datetime.now(UTC)), kind, _utf8(text))
+            connection.execute("INSERT INTO notes VALUES (NULL, ?, ?, ?, ?)", row)
+
+    def notes(self, run: str, kind: str) -> list[str]:
+        """The notes of one kind, in order."""
+        found = self.select("SELECT text FROM notes WHERE run = ? AND kind = ? ORDER BY id", run, kind)
+        return [text for (text,) in found]
+
     def end(self, run: str, status: Status, outcome: str, result: Mapping[str, Any] | None = None) -> bool:
         """Append how a run ended; false, and nothing is appended, where it had ended before."""
         document = None if result is None else _json(result)
@@ -161,15 +153,15 @@ class Ledger:
 
     def runs(self) -> list[Entry]:
         """All runs, the oldest first."""
-        return [self._entry(row) for row in self._select("SELECT * FROM runs")]
+        return [self._entry(row) for row in self.select("SELECT * FROM runs")]
 
     def get(self, reference: str) -> Entry:
         """The run with this id, with an id that begins so and no other does, or the one started last ('latest')."""
         start = Path(reference).name
         if start == LATEST:
-            rows = self._select("SELECT * FROM runs WHERE id = (SELECT id FROM starts ORDER BY rowid DESC LIMIT 1)")
+            rows = self.select("SELECT * FROM runs WHERE id = (SELECT id FROM starts ORDER BY rowid DESC LIMIT 1)")
         else:
-            rows = self._select("SELECT * FROM runs WHERE substr(id, 1, length(?)) = ?", start, start)
+            rows = self.select("SELECT * FROM runs WHERE substr(id, 1, length(?)) = ?", start, start)
             rows = [row for row in rows if row[0] == start] or rows
         if len(rows) == 1:
             return self._entry(rows[0])
@@ -178,7 +170,7 @@ class Ledger:
     def measurements(self, run: str) -> list[Measurement]:
         """The measurements of a run in the order they were made."""
         columns = "SELECT quantity, step, value, layer, standard_error, unit, seconds FROM measurements"
-        found = self._select(columns + " WHERE run = ? ORDER BY id", run)
+        found = self.select(columns + " WHERE run = ? ORDER BY id", run)
         return [
             Measurement(q, step, _or_nan(value), layer, _or_nan(error), *rest)
             for q, step, value, layer, error, *rest in found
@@ -186,15 +178,16 @@ class Ledger:
 
     def events(self, run: str) -> list[tuple[str, Status, str]]:
         """What happened to a run, in order: when, the status since then, and why."""
-        return self._select("SELECT at, status, outcome FROM events WHERE run = ? ORDER BY id", run)
+        return self.select("SELECT at, status, outcome FROM events WHERE run = ? ORDER BY id", run)
 
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         values = dict(zip((field.name for field in fields(Entry)), row, strict=True))
         parsed = {key: json.loads(values[key] or "null") for key in ("settings", "environment", "result")}
         return Entry(**{**values, **parsed, "directory": self.out / values["directory"]})
 
-    def _select(self, query: str, *values: str) -> list[Any]:
-        with _explained(self.path):
+    def select(self, query: str, *values: str | int) -> list[Any]:
+        """The rows of a query that only reads."""
+        with explained(self.path):
             return self._connection.execute(query, values).fetchall()
 
     def _not_one(self, reference: str, found: list[str]) -> NotFoundError:
@@ -206,7 +199,7 @@ class Ledger:
             )
         known = [entry.id for entry in reversed(self.runs())]
         if not known:
-            return NotFoundError(*_NO_RUNS, where=str(self.out))
+            return NotFoundError(*NO_RUNS, where=str(self.out))
         hint = did_you_mean(reference, known)
         hint = hint if hint.startswith("Did") else "`goodfit runs` lists them."
         return NotFoundError(f"There is no run {reference!r}", hint, where=str(self.out))
@@ -214,7 +207,7 @@ class Ledger:
     @contextmanager
     def _appending(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
         """One transaction. A durable one also survives a loss of power (a sync to the disk, about a millisecond)."""
-        with _explained(self.path):
+        with explained(self.path):
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -237,6 +230,13 @@ class Record:
             Measurement(quantity, step, value, unit=unit) for quantity, value in values.items() if value is not None
         ]
         self._ledger.measure(self.id, rows)
+
+    def note(self, kind: str, text: str) -> None:
+        """Append a word on where the run is; ``kind`` is one of `NOTES`."""
+        self._ledger.note(self.id, kind, text)
+
+    def asked_to_stop(self) -> bool:
+        return bool(self._ledger.notes(self.id, "stop"))
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file in the run's folder, whole or not at all."""
@@ -267,82 +267,21 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
     return path
 
 
+def standing(status: Status, host: str, pid: int) -> Status:
+    """The status of a run as it is: one whose process is gone (killed, or no power) could not say so itself."""
+    here = status == "running" and host == socket.gethostname()
+    return "interrupted" if here and not psutil.pid_exists(pid) else status
+
+
 def check_folder(out: str | Path) -> None:
     """Refuse, and make nothing, where no folder of runs can be: known before the work that may take long."""
     there = next(each for each in (Path(out).absolute(), *Path(out).absolute().parents) if each.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         problem = f"The folder for the runs cannot be made: {there} is no folder that can be written"
-        raise SettingsError(problem, _ELSEWHERE, where=str(out))
+        raise SettingsError(problem, ELSEWHERE, where=str(out))
 
 
 _APPEND_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?)"
-
-
-def _writer(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"The folder for the runs cannot be made: {error.strerror}"
-        raise SettingsError(problem, _ELSEWHERE, where=str(path.parent)) from None
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    _check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    if connection.execute("PRAGMA user_version").fetchone() == (0,):
-        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} {TRIGGERS} {VERSION} COMMIT;")
-    return connection
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    if not path.exists() or not path.stat().st_size:
-        raise NotFoundError(*_NO_RUNS, where=str(path.parent))
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        _check(connection, path)
-    except sqlite3.OperationalError:
-        # A folder that cannot be written has no place for WAL's index; without a log, no writer is at work.
-        if path.with_name(f"{FILE}-wal").exists():
-            raise
-        connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
-        _check(connection, path)
-    return connection
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is not a ledger, and a ledger this version cannot read."""
-    queries = "SELECT count(*) FROM sqlite_master", "PRAGMA application_id", "PRAGMA user_version"
-    tables, application, version = (connection.execute(query).fetchone()[0] for query in queries)
-    if tables and application != APPLICATION:
-        raise SettingsError("This is another program's file", _ELSEWHERE, where=str(path))
-    if version > SCHEMA:
-        problem = f"The ledger was written by a newer goodfit (schema {version}; this one knows {SCHEMA})"
-        raise GoodfitError(problem, "Upgrade goodfit, or choose another folder with --out.", where=str(path))
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        for start, problem, repair in _PROBLEMS:
-            if name.startswith(start):
-                raise GoodfitError(problem, repair, where=str(path)) from error
-        raise
-
-
-_NO_RUNS = "There are no runs yet", "Make one with `goodfit demo`."
-_AWAY = "Move it away; each run's folder keeps its result.json."
-_ELSEWHERE = "Choose another folder with --out."
-_PROBLEMS = (
-    ("SQLITE_NOTADB", "This is not a ledger, or it is damaged", _AWAY),
-    ("SQLITE_CORRUPT", "The ledger is damaged", _AWAY),
-    ("SQLITE_BUSY", f"Another process has kept the ledger for {BUSY_SECONDS:.0f} s", "Try again when it has finished."),
-    ("SQLITE_FULL", "The disk is full", "Free some space, or choose another folder with --out."),
-    ("SQLITE_IOERR", "The disk cannot be read or written", _ELSEWHERE),
-    ("SQLITE_READONLY", "The ledger cannot be written", _ELSEWHERE),
-    ("SQLITE_CANTOPEN", "The ledger cannot be opened", _ELSEWHERE),
-)
 
 
 def _new_directory(out: Path, start: str) -> Path:
