@@ -7,7 +7,6 @@ Lanczos that has converged. ``--peers`` adds other tools, where installed.
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +34,8 @@ REFERENCE = 1e-6
 GRADIENTS = 5
 """Gradients in one timing: a single one is too short on the small problem."""
 CONVEX = 10
+PEER_ROUNDS = 2
+"""Peers take minutes where this takes seconds."""
 
 GOALS: dict[tuple[str, str], tuple[int | None, int]] = {
     ("a", "largest"): (None, 18),
@@ -238,15 +239,14 @@ def rows(given: Problem, rounds: int, *, peers: bool = False) -> list[Row]:
     for quantity, ask in OURS.items():
         found += quantity_rows(given, quantity, known, rounds, ask)
     found += [saddle_row(given, known), *filter(None, [density_row(given, known)])]
-    return found + (peer_rows(given, known, rounds) if peers else [])
+    return found + (peer_rows(given, known, PEER_ROUNDS) if peers else [])
 
 
 def traced(given: Sequence[Problem], quick: bool) -> list[Row]:
-    """The trace has a benchmark of its own (bench/traces.py); its rows stand here too."""
-    if importlib.util.find_spec("bench.traces") is None:
-        return []
-    found: list[Row] = importlib.import_module("bench.traces").rows(given, quick)
-    return found
+    """The trace has a benchmark of its own; its rows stand here too."""
+    from bench import traces  # it takes `cost` from here
+
+    return traces.rows(given, quick)
 
 
 def main(given: Sequence[str] | None = None) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from bench import curvature
-from bench.curvature import GOALS, OURS, cost, error, find_both, find_saddle, truth
+from bench.curvature import GOALS, OURS, Truth, cost, error, find_both, find_saddle, truth
 from bench.curvature_peers import PEERS, Answer, Counted
 from bench.curvature_problems import NAMES, Problem, problem
 
@@ -20,6 +19,11 @@ def small() -> Problem:
     return problem("s")
 
 
+@pytest.fixture(scope="module")
+def known(small: Problem) -> Truth:
+    return truth(small)
+
+
 def test_problems_are_the_same_each_time(small: Problem) -> None:
     again = problem("s")
     assert all(torch.equal(a, b) for a, b in zip(small.model.parameters(), again.model.parameters(), strict=True))
@@ -27,8 +31,7 @@ def test_problems_are_the_same_each_time(small: Problem) -> None:
     assert all(parameter.grad is None for parameter in small.model.parameters())
 
 
-def test_truth_is_that_of_the_matrix(small: Problem) -> None:
-    known = truth(small)
+def test_truth_is_that_of_the_matrix(small: Problem, known: Truth) -> None:
     assert len(known.every) == small.size
     assert known.smallest == known.every[0]
     assert known.top == tuple(sorted(known.top, reverse=True))
@@ -37,8 +40,8 @@ def test_truth_is_that_of_the_matrix(small: Problem) -> None:
     assert error("density", (), known) is None
 
 
-def test_products_are_counted_and_answers_are_right(small: Problem) -> None:
-    known, answer = truth(small), find_both(small)
+def test_products_are_counted_and_answers_are_right(small: Problem, known: Truth) -> None:
+    answer = find_both(small)
     assert error("both ends", answer.values, known) < 0.01
     assert answer.products < 32
     saddle = find_saddle(small)
@@ -58,10 +61,12 @@ def test_the_cost_is_in_gradients(small: Problem) -> None:
     assert 0 <= interval[0] <= ratio <= interval[1] < 1
 
 
-def test_a_quick_run_writes_its_rows(small: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = replace(small, inputs=small.inputs[:200], targets=small.targets[:200])
-    monkeypatch.setattr(curvature, "problems", lambda names: [asked])
+def test_a_quick_run_writes_its_rows(
+    small: Problem, known: Truth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curvature, "problems", lambda names: [small])
     monkeypatch.setattr(curvature, "convex_row", lambda count: curvature.Row("convex", 0, holds=True))
+    monkeypatch.setattr(curvature, "truth", lambda given: known)
     monkeypatch.setattr(curvature, "traced", lambda given, quick: [])
     curvature.main(["--quick", "--peers", "--out", str(tmp_path / "rows.json")])
     rows = {each["name"]: each for each in json.loads((tmp_path / "rows.json").read_text())["rows"]}
