@@ -32,6 +32,9 @@ from goodfit.remedies import Judged, Remedy, remedies_for
 from goodfit.remedies.optimisation import RATE
 
 FOLDS, FEWEST_FOLDS = 5, 3
+COMPARED = 5
+"""Trainings a fold that a choice takes besides the first one of each candidate: two as it is, two of the best two
+candidates, one of a random change."""
 ROOM = 6.0
 """Trainings a fold: a few candidates on the first folds, then the best two with all that they are compared with."""
 MOST_CHOICES = 3
@@ -157,14 +160,14 @@ class _Clinic:
                     continue
                 try:
                     changed(self.mended, change)
-                except NotAskable as error:
+                except (NotAskable, ValueError) as error:  # ValueError: part of it has been done by now
                     self.not_tried[change.words] = str(error)
                     continue
                 yield remedy, change
 
     def _by_folds(self, label: str, facts: Facts) -> bool:
         """Whether one of the remedies is better than the job as it is now."""
-        offered = [*self._offered(label, facts, Judged.FOLDS), *self._rates(label)]
+        offered = self._affordable([*self._rates(label), *self._offered(label, facts, Judged.FOLDS)])
         if not offered:
             return False
         laboratories, held = self._folds(facts)
@@ -177,6 +180,20 @@ class _Clinic:
             return False
         remedy = next(r for r, c in offered if c is found.change)
         return self._keep(label, remedy, found.change, next(iter(found.effects.values())), found.effects)
+
+    def _affordable(self, offered: Sequence[tuple[Remedy, Change]]) -> list[tuple[Remedy, Change]]:
+        """As many as the budget has room for: the mildest strength of each remedy first, then the next ones."""
+        turns: dict[str, int] = {}
+        places = []
+        for remedy, _ in offered:
+            turns[remedy.name] = turns.get(remedy.name, -1) + 1
+            places.append(turns[remedy.name])
+        order = sorted(range(len(offered)), key=lambda index: places[index])
+        left = (self.allowance.trainings - self.allowance.spent) * self.first.rows / rows_of(self.mended)
+        room = max(0, int(left - COMPARED * self._count()))
+        for index in order[room:]:
+            self.not_tried[offered[index][1].words] = "the budget has no room for it"
+        return [offered[index] for index in order[:room]]
 
     def _rates(self, label: str) -> list[tuple[Remedy, Change]]:
         """Rates that a range test of the job as it is now suggests, where the cause has to do with the rate."""

@@ -10,6 +10,8 @@ from goodfit.remedies.remedy import Remedy, own, together
 
 SLOW = ("learning_rate_too_low", "too_few_epochs", "batch_too_large")
 """Causes with which a training does not get there."""
+STARVED = ("vanishing_gradient", "exploding_gradient", "dead_units", "bad_initialisation")
+"""Causes that leave the steps of a training unused: once they are mended, it may still have too few of them."""
 UNSTEADY = ("learning_rate_too_high", "missing_warmup", "batch_too_small", "exploding_gradient")
 """Causes with which it is thrown off its way."""
 ADAPTIVE_RATE = 1e-3
@@ -102,7 +104,7 @@ HIGHER_RATE = Remedy(
 )
 MORE_EPOCHS = Remedy(
     name="more_epochs",
-    causes=(*SLOW, "over_regularised", "class_imbalance", "vanishing_gradient"),
+    causes=(*SLOW, "over_regularised", "class_imbalance", *STARVED),
     changes=together(own("too_few_epochs"), longer),
     reason="The loss still falls when training stops.",
     source="Hung-yi Lee, ML 2021, lecture 5",
@@ -129,7 +131,7 @@ WARMUP = Remedy(
 )
 ADAPTIVE_OPTIMISER = Remedy(
     name="adaptive_optimiser",
-    causes=("learning_rate_too_low", "learning_rate_too_high", "vanishing_gradient", "missing_warmup", "saddle_point"),
+    causes=("learning_rate_too_low", "learning_rate_too_high", "missing_warmup", "saddle_point", *STARVED),
     changes=adaptive,
     reason="Each weight gets steps of its own size, so flat directions are walked as well as steep ones.",
     source="Kingma & Ba 2015; Hung-yi Lee, ML 2021, lecture 5",
