@@ -22,7 +22,7 @@ from goodfit.core.task import count_of
 from goodfit.core.trial import PartResult, Trial
 from goodfit.data.folds import folds, on_fold
 from goodfit.guide.candidate import FAINT, LARGE, SMALL, Candidate
-from goodfit.guide.choice import Choice, Read, choose
+from goodfit.guide.choice import FINALISTS, Choice, Read, choose
 from goodfit.guide.diagnosis import Asked, concluded, examine
 from goodfit.guide.experiments import Allowance, Effect, Laboratory, OutOfBudget, changed, rows_of
 from goodfit.guide.ranging import ranged
@@ -32,9 +32,8 @@ from goodfit.remedies import Judged, Remedy, remedies_for
 from goodfit.remedies.optimisation import RATE
 
 FOLDS, FEWEST_FOLDS = 5, 3
-COMPARED = 5
-"""Trainings a fold that a choice takes besides the first one of each candidate: two as it is, two of the best two
-candidates, one of a random change."""
+COMPARED = 3
+"""Trainings a fold that a choice takes besides those of the candidates: two as it is, one of a random change."""
 ROOM = 6.0
 """Trainings a fold: a few candidates on the first folds, then the best two with all that they are compared with."""
 MOST_CHOICES = 3
@@ -190,10 +189,14 @@ class _Clinic:
             places.append(turns[remedy.name])
         order = sorted(range(len(offered)), key=lambda index: places[index])
         left = (self.allowance.trainings - self.allowance.spent) * self.first.rows / rows_of(self.mended)
-        room = max(0, int(left - COMPARED * self._count()))
-        for index in order[room:]:
-            self.not_tried[offered[index][1].words] = "the budget has no room for it"
-        return [offered[index] for index in order[:room]]
+        kept: list[tuple[Remedy, Change]] = []
+        for index in order:
+            costs = [change.cost for _, change in (*kept, offered[index])]
+            if sum(costs) + self._count() * (COMPARED + FINALISTS * max(costs)) <= left:
+                kept.append(offered[index])
+            else:
+                self.not_tried[offered[index][1].words] = "the budget has no room for it"
+        return kept
 
     def _rates(self, label: str) -> list[tuple[Remedy, Change]]:
         """Rates that a range test of the job as it is now suggests, where the cause has to do with the rate."""
