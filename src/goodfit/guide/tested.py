@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from goodfit.causes import Change
+from goodfit.core.coding import WORST
 from goodfit.core.job import Job
 from goodfit.core.statistics import Estimate, UnitScores, difference, estimate
 from goodfit.core.task import Rows, count_of
@@ -77,6 +78,9 @@ def _judged(job: Job, weights: Weights, rows: Rows) -> PartResult:
 
 
 def _shares(result: PartResult) -> UnitScores:
+    """Errors row by row as shares of the constant's; those of a network that diverged are cut where all errors are."""
+    if result.error >= WORST:
+        return UnitScores(WORST * result.units.weights, result.units.weights)
     return UnitScores(result.units.sums / max(result.constant, 1e-12), result.units.weights)
 
 
