@@ -22,7 +22,7 @@ from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
 from goodfit.core.statistics import Estimate, estimate, unpaired_difference
 from goodfit.core.task import Rows
-from goodfit.core.treatment import Flattery, Kept, Standing, Tested, Treatment
+from goodfit.core.treatment import FinalTest, Flattery, Kept, Standing, Treatment
 from goodfit.core.trial import Trial
 from goodfit.guide import treatment as guide
 from goodfit.guide.choice import CONTROL, PLACEBO, RANDOM, Choice
@@ -252,7 +252,7 @@ def _ensemble(course: guide.Course) -> nn.Module | None:
 
 def _tested(
     test: Any, course: guide.Course, parts: dict[str, Any], inquiry: Inquiry
-) -> tuple[Tested | None, tuple[str, ...]]:
+) -> tuple[FinalTest | None, tuple[str, ...]]:
     """The one reading of the test part, and what is worth knowing of it; a part that cannot be read is a note."""
     if test is None:
         return None, ()

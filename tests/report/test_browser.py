@@ -11,8 +11,9 @@ import plotly.offline
 import pytest
 from made import HOSTILE, HOSTILE_KINDS, LONG, RTL, make_run, series_content, table_content
 
-from goodfit.core.evidence import Diagnosis, Evidence, Reading
+from goodfit.core.evidence import Cost, Diagnosis, Evidence, Reading
 from goodfit.core.statistics import Estimate
+from goodfit.core.treatment import FinalTest, Flattery, Kept, Standing, Treatment
 from goodfit.report import html, verdicts
 from goodfit.report.palette import DARK, LIGHT
 from goodfit.report.views import Content
@@ -30,6 +31,8 @@ FLAGS = (
     "--disable-quic",
 )
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+NONE = Estimate(float("nan"), float("nan"), float("nan"))
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -128,6 +131,26 @@ def test_a_diagnosis_fits_both_widths_and_stays_a_table(visit) -> None:
         assert seen.page.locator(".forest svg").first.bounding_box()["width"] > 100
     assert seen.page.locator("#not-asked dt").count() == 1
     assert HOSTILE in seen.page.inner_text("#not-asked dd")
+    seen.assert_quiet()
+
+
+def test_a_treatment_fits_both_widths_and_hostile_text_is_text(visit) -> None:
+    kept = Kept(HOSTILE, LONG, (), RTL, LONG, HOSTILE, LONG, HOSTILE, Estimate(0.3, 0.2, 0.4), {LONG: NONE}, 3)
+    standing = Standing(0.4, 0.5, 0.6, float("nan"), 2)
+    tested = FinalTest(300, *[Estimate(0.3, 0.2, 0.4)] * 3, 0.6, 0.7)
+    found = Treatment(
+        Diagnosis(HOSTILE, LONG, ()), HOSTILE, RTL, (kept, kept), standing, standing, NONE, tested,
+        Flattery(3, 0.1, LONG), {HOSTILE: LONG}, Cost(3.0, 4.0, 5), (LONG,), (HOSTILE,),
+    )  # fmt: skip
+    seen = visit(verdicts.render(found.diagnosis, HOSTILE, HOSTILE, found))
+    for size in (WIDE, NARROW):
+        seen.page.set_viewport_size(size)
+        assert seen.fits()
+        for table in seen.page.locator("#changed .scroll").all():
+            assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert seen.page.locator("#changed").get_by_role("rowheader").count() == 5
+    assert seen.page.locator("[onerror]").count() == 0
+    assert HOSTILE in seen.page.inner_text("#changed")
     seen.assert_quiet()
 
 

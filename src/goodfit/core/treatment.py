@@ -57,7 +57,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Tested:
+class FinalTest:
     """The test part before and after, read once, when everything had been chosen. Errors are shares."""
 
     rows: int
@@ -97,7 +97,7 @@ class Treatment:
     after: Standing | None
     gain: Estimate
     """How much lower the validation error is, over paired seeds; nan where the validation rows are others."""
-    test: Tested | None
+    test: FinalTest | None
     flattery: Flattery
     not_tried: Mapping[str, str]
     """By remedy: why it was not tried, or not kept."""

@@ -12,7 +12,7 @@ from goodfit.core.card import Json, percent
 
 if TYPE_CHECKING:
     from goodfit.core.statistics import Estimate
-    from goodfit.core.treatment import Kept, Standing, Tested, Treatment
+    from goodfit.core.treatment import FinalTest, Kept, Standing, Treatment
 
 INDENT = " " * 3
 
@@ -148,7 +148,7 @@ def as_it_is(standing: Standing) -> str:
     return f"{shares} of the best constant's error, score {card.score(standing.validation_score)}"
 
 
-def told_of_test(test: Tested, mended: bool) -> str:
+def told_of_test(test: FinalTest, mended: bool) -> str:
     """The one reading of the test part."""
     if not mended:
         return f"error {percent(test.before.value)}, score {card.score(test.score_before)}."
@@ -190,7 +190,7 @@ def _standing(standing: Standing | None) -> Json | None:
     }
 
 
-def _tested(test: Tested) -> Json:
+def _tested(test: FinalTest) -> Json:
     return {
         "rows": test.rows,
         **_estimates({"before": test.before, "after": test.after, "gain": test.gain}),

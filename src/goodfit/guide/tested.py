@@ -12,7 +12,7 @@ from goodfit.core.coding import WORST
 from goodfit.core.job import Job
 from goodfit.core.statistics import Estimate, UnitScores, difference, estimate
 from goodfit.core.task import Rows, count_of
-from goodfit.core.treatment import Tested
+from goodfit.core.treatment import FinalTest
 from goodfit.core.trial import PartResult
 from goodfit.guide.trials import judge
 from goodfit.models.surgery import NotAskable
@@ -24,12 +24,12 @@ Weights = Mapping[str, Tensor]
 
 def tested(
     test: Rows, job: Job, mended: Job, changes: Sequence[Change], weights: tuple[Weights, Weights]
-) -> tuple[Tested, Rows]:
+) -> tuple[FinalTest, Rows]:
     """Both networks, by their weights, on the rows of ``test``; and these rows as the mended job has them."""
     before = _judged(job, weights[0], test)
     follows = carried(test, job, changes)
     after = _judged(mended, weights[1], follows)
-    found = Tested(
+    found = FinalTest(
         rows=count_of(test),
         before=_error(before),
         after=_error(after),
