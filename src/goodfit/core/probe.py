@@ -41,7 +41,11 @@ class Schedule:
 
     def due(self, update: int, stride: int = 1) -> bool:
         """Whether update number ``update`` (from 1) is due under a host that looks at every ``stride``-th."""
-        return update <= self.first or (update - 1) % (-(-self.every // stride) * stride) == 0
+        return update <= self.first or (update - 1) % self.period(stride) == 0
+
+    def period(self, stride: int) -> int:
+        """``every``, rounded up to what a host meets that looks at every ``stride``-th update."""
+        return -(-self.every // stride) * stride
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -68,6 +68,10 @@ class Step:
     """At EPOCH_END."""
 
 
+Wants = Callable[["Optimizer", int, int], bool]
+"""Told the optimiser, the updates made and the batches seen so far, as in `Step`: whether the moment is of interest."""
+
+
 class Callback(Protocol):
     """Looks at steps and changes nothing; it is called only at the events it names."""
 
@@ -81,6 +85,6 @@ class Callback(Protocol):
 class Choosy(Callback, Protocol):
     """A callback that can say beforehand that a moment is nothing to it, which is cheaper than to make the `Step`."""
 
-    def wants(self, event: Event, optimizer: Optimizer, update: int, batch: int) -> bool:
-        """Whether to be called: ``update`` and ``batch`` count what was made and seen so far, as in `Step`."""
+    def wants(self, event: Event) -> Wants:
+        """What tells whether it is to be called at a moment of this kind."""
         ...

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, is_autocast_enabled, is_grad_enabled, nn
+from torch.compiler import is_compiling
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from goodfit.core.errors import SettingsError
-from goodfit.core.step import Callback, Choosy, Event, Inputs, Step
+from goodfit.core.step import Callback, Choosy, Event, Inputs, Step, Wants
 
-Wants = Callable[[Event, Optimizer, int, int], bool]
+Listening = Sequence[tuple[Wants, Callback]]
+GRADIENT, UPDATE = Event.GRADIENT, Event.UPDATE  # an enum is asked for its members by a function
 
 
 class BareLoop:
@@ -25,10 +27,11 @@ class BareLoop:
 
     def __init__(self, model: nn.Module, optimizers: Sequence[Optimizer], callbacks: Sequence[Callback]) -> None:
         self.model, self.optimizers = model, tuple(optimizers)
-        self.callbacks = {event: [_choice(each) for each in callbacks if event in each.events] for event in Event}
+        self.callbacks = {event: _listening(callbacks, event) for event in Event}
+        self.at_gradient, self.at_update = self.callbacks[Event.GRADIENT], self.callbacks[Event.UPDATE]
         self.updates = dict.fromkeys(self.optimizers, 0)
         self.batches = 0
-        self.inputs: Inputs | None = None
+        self.call: tuple[tuple[Any, ...], Mapping[str, Any], torch.dtype | None] | None = None
         self.last_loss: Tensor | None = None
         self.handles: list[RemovableHandle] = []
 
@@ -47,7 +50,7 @@ class BareLoop:
             handle.remove()
         self.handles = []
         self.emit(Event.FIT_END, self.optimizers[0])
-        self.inputs = self.last_loss = None
+        self.call = self.last_loss = None
 
     def loss(self, value: Tensor) -> None:
         """The loss of the batch that is going on."""
@@ -55,36 +58,39 @@ class BareLoop:
         self.emit(Event.LOSS, self.optimizers[0])
 
     def emit(self, event: Event, optimizer: Optimizer) -> None:
+        self._tell(self.callbacks[event], event, optimizer, self.updates[optimizer])
+
+    def _tell(self, listening: Listening, event: Event, optimizer: Optimizer, update: int) -> None:
+        """This runs at each update: what is not needed is not made."""
         step: Step | None = None
-        update = self.updates[optimizer]
-        for wants, callback in self.callbacks[event]:
-            if wants is None or wants(event, optimizer, update, self.batches):
-                step = step or self._step(event, optimizer)
+        for wants, callback in listening:
+            if wants(optimizer, update, self.batches):
+                step = step or self._step(event, optimizer, update)
                 callback(step)
 
-    def _step(self, event: Event, optimizer: Optimizer) -> Step:
+    def _step(self, event: Event, optimizer: Optimizer, update: int) -> Step:
         return Step(
             event=event,
-            update=self.updates[optimizer],
+            update=update,
             epoch=0,
             model=self.model,
             optimizer=optimizer,
-            inputs=self.inputs,
+            inputs=None if self.call is None else Inputs(*self.call),
             loss=self.last_loss,
             batch=self.batches,
         )
 
     def _forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if torch.compiler.is_compiling() or not model.training or not torch.is_grad_enabled():
+        if not model.training or is_compiling() or not is_grad_enabled():
             return
-        self.inputs = Inputs(args, kwargs, _autocast())
+        self.call = args, kwargs, _autocast()
         self.last_loss = None
         self.batches += 1
 
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if closure is None:
-            self.emit(Event.GRADIENT, optimizer)
+            self._tell(self.at_gradient, GRADIENT, optimizer, self.updates[optimizer])
             return None
         watched = self._watched(closure, optimizer)
         if "closure" in kwargs:
@@ -108,17 +114,21 @@ class BareLoop:
         return watched
 
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.updates[optimizer] += 1
-        self.emit(Event.UPDATE, optimizer)
+        update = self.updates[optimizer] = self.updates[optimizer] + 1
+        self._tell(self.at_update, UPDATE, optimizer, update)
 
 
-def _choice(callback: Callback) -> tuple[Wants | None, Callback]:
-    return callback.wants if isinstance(callback, Choosy) else None, callback
+def _listening(callbacks: Sequence[Callback], event: Event) -> Listening:
+    there = [each for each in callbacks if event in each.events]
+    return [(each.wants(event) if isinstance(each, Choosy) else _always, each) for each in there]
+
+
+def _always(optimizer: Optimizer, update: int, batch: int) -> bool:
+    return True
 
 
 def _autocast() -> torch.dtype | None:
     """The dtype of the automatic mixed precision that is on, of the accelerator before the CPU."""
-    for device in ("cuda", "cpu"):
-        if torch.is_autocast_enabled(device):
-            return torch.get_autocast_dtype(device)
-    return None
+    if is_autocast_enabled("cuda"):
+        return torch.get_autocast_dtype("cuda")
+    return torch.get_autocast_dtype("cpu") if is_autocast_enabled("cpu") else None

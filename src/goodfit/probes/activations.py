@@ -98,7 +98,7 @@ def _saturated(fed: Tensor, seen: Activation) -> Tensor | None:
     return saturated_share(fed, *BOUNDS[seen.function]) if seen.function in BOUNDS else None
 
 
-OFTEN, SELDOM = Schedule(every=20), Schedule(every=100)
+OFTEN, SELDOM = Schedule(every=50, first=5), Schedule(every=200)
 ACTIVATIONS = frozenset({Need.ACTIVATIONS})
 ACTIVATION_RMS = Quantity("activation_rms", ACTIVATIONS, _of_layer(_rms), schedule=OFTEN)
 DEAD_SHARE = Quantity("dead_share", ACTIVATIONS, _of_function(_dead), schedule=OFTEN)

@@ -22,8 +22,8 @@ def norms(tensors: Sequence[Tensor]) -> Tensor:
     """(len(tensors),): the Euclidean length of each tensor, in one pass and without waiting for a device."""
     if not tensors:
         return torch.empty(0)
-    mixed = any(each.dtype is not tensors[0].dtype for each in tensors)
-    dtype = torch.float32 if mixed or tensors[0].dtype in HALF else None  # half precision is added up in single
+    dtypes = {each.dtype for each in tensors}
+    dtype = torch.float32 if len(dtypes) > 1 or not dtypes.isdisjoint(HALF) else None  # halves are added up in single
     lengths = torch._foreach_norm(list(tensors), 2, dtype=dtype)
     try:
         return torch.stack(lengths)
@@ -94,10 +94,11 @@ def _gradient_snr(sight: Sight) -> Reading | None:
     return Reading((*sight.parameters, ""), signal_to_noise(whole))
 
 
-GRADIENT_NORM = Quantity("gradient_norm", frozenset({Need.GRADIENTS}), _gradient_norm)
-WEIGHT_NORM = Quantity("weight_norm", frozenset({Need.PARAMETERS}), _weight_norm)
-UPDATE_RATIO = Quantity("update_ratio", frozenset({Need.PARAMETERS, Need.UPDATES}), _update_ratio)
+ALWAYS, SELDOM = Schedule(first=5), Schedule(every=200)
+GRADIENT_NORM = Quantity("gradient_norm", frozenset({Need.GRADIENTS}), _gradient_norm, schedule=ALWAYS)
+WEIGHT_NORM = Quantity("weight_norm", frozenset({Need.PARAMETERS}), _weight_norm, schedule=ALWAYS)
+UPDATE_RATIO = Quantity("update_ratio", frozenset({Need.PARAMETERS, Need.UPDATES}), _update_ratio, schedule=ALWAYS)
 GRADIENT_SNR = Quantity(
-    "gradient_snr", frozenset({Need.GRADIENTS, Need.PREVIOUS_GRADIENTS}), _gradient_snr, schedule=Schedule(every=100)
+    "gradient_snr", frozenset({Need.GRADIENTS, Need.PREVIOUS_GRADIENTS}), _gradient_snr, schedule=SELDOM
 )
 """Of each parameter against the update before; under the name ``""`` of all together."""

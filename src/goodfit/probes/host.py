@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, groupby
+from dataclasses import dataclass
+from itertools import chain, groupby, islice
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,9 @@ from torch.optim import Optimizer
 from goodfit.core.errors import SettingsError
 from goodfit.core.probe import Activation, Need, Probe, Reading, Sight
 from goodfit.core.run import Measurement
-from goodfit.core.step import Event, Step
+from goodfit.core.step import Event, Step, Wants
 from goodfit.probes.layers import Layers, replay
-from goodfit.probes.track import IDLE, Plan, Track
+from goodfit.probes.track import EARLY, IDLE, Plan, Track
 
 ROWS = 100
 """Rows kept on the device before they are fetched."""
@@ -28,12 +28,11 @@ NOTHING = torch.empty(0)
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """What was measured at one update: whose readings they are, in order, and all their numbers in one tensor."""
+    """What was measured at one update: whose readings they are, in the order of their numbers."""
 
     step: int
     heads: tuple[tuple[Probe, tuple[str, ...], bool], ...]
     """Probe, layers, and whether standard errors follow the values."""
-    values: Tensor
     seconds: float
 
     def measurements(self, numbers: Sequence[float]) -> list[Measurement]:
@@ -60,10 +59,13 @@ class Host:
         if every < 1:
             raise SettingsError(f"every must be at least 1 update, got {every}")
         self.probes, self.every = tuple(probes), every
+        self.dates = tuple((each.schedule.first, each.schedule.period(every)) for each in self.probes)
+        self.early = {each.schedule.period(every) for each in self.probes if not EARLY.isdisjoint(each.needs)}
         self.first = max((each.schedule.first for each in self.probes), default=0)
         self.plans: dict[tuple[bool, ...], Plan] = {}
+        self.planned = 0, IDLE
         self.coming = IDLE
-        self.rows: list[Row] = []
+        self.rows: list[tuple[Row, Tensor]] = []
         self.fetched: list[tuple[Row, list[float]]] = []
         self.tracks: dict[Optimizer, Track] = {}
         self.layers: Layers | None = None
@@ -79,14 +81,18 @@ class Host:
     def __call__(self, step: Step) -> None:
         self.actions[step.event](step)
 
-    def wants(self, event: Event, optimizer: Optimizer, update: int, batch: int) -> bool:
+    def wants(self, event: Event) -> Wants:
         """Between the updates that are due there is nothing to do."""
         if event is Event.GRADIENT:
-            return self._due(update + 1)
+            return lambda optimizer, update, batch: not update % self.every or update < self.first
         if event is Event.UPDATE:
-            soon = self._due(update + 1) and self.plan(update + 1).early
-            return soon or self._due(update) or self.coming is not IDLE
-        return True
+            return lambda optimizer, update, batch: (
+                update % self.every == 1 % self.every
+                or update <= self.first
+                or self.coming is not IDLE
+                or (update % self.every == 0 and any(update % each == 0 for each in self.early))
+            )
+        return lambda optimizer, update, batch: True
 
     def lengths(self, optimizer: Optimizer, update: int) -> Tensor | None:
         """Norms of all gradients (and maybe of the parameters) after ``update`` updates, where they have been taken."""
@@ -104,7 +110,12 @@ class Host:
         """What is due at update number ``update`` (from 1)."""
         if not self._due(update):
             return IDLE
-        due = tuple(each.schedule.due(update, self.every) for each in self.probes)
+        if self.planned[0] != update:
+            self.planned = update, self._plan(update)
+        return self.planned[1]
+
+    def _plan(self, update: int) -> Plan:
+        due = tuple([update <= first or (update - 1) % period == 0 for first, period in self.dates])
         if due not in self.plans:
             self.plans[due] = Plan.of([each for each, is_due in zip(self.probes, due, strict=True) if is_due])
         return self.plans[due]
@@ -114,7 +125,7 @@ class Host:
 
     def prepare(self, model: nn.Module, plan: Plan) -> None:
         """Attach hooks before the forward pass if the update to come needs them, else remove them."""
-        self.coming = plan
+        self.coming = plan if plan.watchers else IDLE
         self.shown, self.shown_seconds = {}, 0.0
         if self.layers is None or self.layers.model is not model:
             self.close()
@@ -134,13 +145,10 @@ class Host:
     def flush(self) -> None:
         """Fetch all rows at once."""
         rows, self.rows = self.rows, []
-        for _, group in groupby(rows, key=lambda row: row.values.device):
+        for _, group in groupby(rows, key=lambda each: each[1].device):
             together = list(group)
-            numbers = torch.cat([row.values for row in together]).tolist()
-            for row in together:
-                count = len(row.values)
-                self.fetched.append((replace(row, values=NOTHING), numbers[:count]))
-                numbers = numbers[count:]
+            numbers = iter(torch.cat([values for _, values in together]).tolist())
+            self.fetched += [(row, list(islice(numbers, len(values)))) for row, values in together]
 
     def _show(self, activation: Activation) -> None:
         began = time.perf_counter()
@@ -156,7 +164,9 @@ class Host:
         if plan is IDLE:
             return
         began = time.perf_counter()
-        track = self.tracks.get(step.optimizer) or self.tracks.setdefault(step.optimizer, Track())
+        track = self.tracks.get(step.optimizer)
+        if track is None:
+            track = self.tracks[step.optimizer] = Track()
         with torch.no_grad():
             track.follow(step)
             track.measure(plan.needs)
@@ -192,7 +202,7 @@ class Host:
             values = _together([part for _, reading in readings for part in _parts(reading)])
         heads = tuple((probe, found.layers, found.standard_errors is not None) for probe, found in readings)
         seconds = track.seconds + self.shown_seconds + time.perf_counter() - began
-        self.rows.append(Row(step.update, heads, values, seconds))
+        self.rows.append((Row(step.update, heads, seconds), values))
         if len(self.rows) >= ROWS:
             self.flush()
 

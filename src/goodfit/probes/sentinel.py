@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from goodfit.core.step import Event, Step
+from goodfit.core.step import Event, Step, Wants
 from goodfit.probes.gradients import HALF, dense, norms
 from goodfit.probes.layers import named, plain
 from goodfit.probes.nonfinite import Nonfinite, Where, bad, first_nonfinite, in_parameters, sentence
@@ -63,15 +63,15 @@ class Sentinel:
         self.pending: tuple[_Later, Step] | None = None
         self.known: dict[Optimizer, Known] = {}
 
-    def wants(self, event: Event, optimizer: Optimizer, update: int, batch: int) -> bool:
-        """Whether there may be something to say: the cheap look, which notes down where all was well."""
-        if self.found is not None:
-            return False
-        if event is not Event.GRADIENT or not update % self.every:
-            return True
-        known = self.known.get(optimizer)
+    def wants(self, event: Event) -> Wants:
+        """Whether there may be something to say."""
+        return self._glance if event is Event.GRADIENT else lambda optimizer, update, batch: self.found is None
+
+    def _glance(self, optimizer: Optimizer, update: int, batch: int) -> bool:
+        """Whether all gradients are to be looked at; else those of the ends are finite, which is noted down."""
+        known = self.known.get(optimizer) if update % self.every else None
         if known is None or not _finite(known.ends):
-            return True
+            return self.found is None
         known.update, known.batch = update + 1, batch
         return False
 
@@ -82,7 +82,7 @@ class Sentinel:
             self._loss(step)
         elif step.event is Event.FIT_END:
             self._last(step)
-        elif self.wants(step.event, step.optimizer, step.update, _batch(step)):
+        elif self._glance(step.optimizer, step.update, _batch(step)):
             self._gradient(step)
 
     def _loss(self, step: Step) -> None:
@@ -203,7 +203,7 @@ def _finite(ends: Sequence[Tensor]) -> bool:
     for each in ends:
         if each.grad is None:
             return False
-        total += _sum(each.grad)
+        total += each.grad.sum().item()
     return bool(ends) and math.isfinite(total)
 
 
@@ -212,12 +212,17 @@ def _ends(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
     Near the outputs a matrix is preferred: its gradient holds what the layer was given too.
     """
-    usable = [each for each in given if each.is_cpu and each.grad is not None and not each.grad.is_sparse]
+    usable = [each for each in given if each.grad is not None and _plain(each.grad)]
     small = [each for each in usable if each.numel() <= SMALL] or usable
     if not small:
         return ()
     first, last = min(small[:2], key=Tensor.numel), max(small[-2:], key=Tensor.dim)
     return (first,) if first is last else (first, last)
+
+
+def _plain(gradient: Tensor) -> bool:
+    """Whether its sum needs no care: sums in half precision overflow."""
+    return gradient.is_cpu and not gradient.is_sparse and gradient.dtype is not torch.float16
 
 
 def _culprit(model: nn.Module, optimizer: Optimizer) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from goodfit.core.probe import Need, Probe, Sight
 from goodfit.core.step import Step
 from goodfit.probes.gradients import dense, norms
 from goodfit.probes.layers import named, plain
+
+EARLY = frozenset({Need.ACTIVATIONS, Need.PREVIOUS_GRADIENTS})
+"""What has to be made ready at the update before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,17 +27,15 @@ class Plan:
     watchers: tuple[Probe, ...] = ()
     """Those that measure each layer in the forward pass."""
     needs: frozenset[Need] = frozenset()
-
-    @property
-    def early(self) -> bool:
-        """Whether something has to be made ready at the update before."""
-        return bool(self.watchers) or Need.PREVIOUS_GRADIENTS in self.needs
+    early: bool = False
+    """Whether something has to be made ready at the update before."""
 
     @staticmethod
     def of(due: Sequence[Probe]) -> Plan:
         watchers = tuple(each for each in due if Need.ACTIVATIONS in each.needs)
         probes = tuple(each for each in due if Need.ACTIVATIONS not in each.needs)
-        return Plan(probes, watchers, frozenset(chain.from_iterable(each.needs for each in due)))
+        needs = frozenset(chain.from_iterable(each.needs for each in due))
+        return Plan(probes, watchers, needs, early=not EARLY.isdisjoint(needs))
 
 
 IDLE = Plan()
@@ -49,13 +50,14 @@ class Track:
     """Updates made when the lengths were taken."""
     names: tuple[str, ...] = ()
     """Of the parameters that got a gradient."""
-    parameters: Sequence[Tensor] = ()
-    gradients: Sequence[Tensor] = ()
+    parameters: list[Tensor] = field(default_factory=list)
+    gradients: list[Tensor] = field(default_factory=list)
     lengths: Tensor | None = None
     """Of the gradients, and after them of the weights."""
     gradient_norms: Tensor | None = None
     weight_norms: Tensor | None = None
     seconds: float = 0.0
+    _names: tuple[str, ...] = ()
     _given: dict[str, nn.Parameter] = field(default_factory=dict)
     _count: int = -1
     _previous: dict[str, Tensor] = field(default_factory=dict)
@@ -71,10 +73,13 @@ class Track:
             names = {each: named(name) for name, each in plain(step.model).named_parameters()}
             given = chain.from_iterable(group["params"] for group in groups)
             self._given, self._count = {names[each]: each for each in given if each in names}, count
-        found = [(name, each, each.grad) for name, each in self._given.items() if each.grad is not None]
-        self.names = tuple(name for name, _, _ in found)
-        self.parameters = [each for _, each, _ in found]
-        self.gradients = [dense(gradient) for _, _, gradient in found if gradient is not None]
+            self._names = tuple(self._given)
+        self.names, self.parameters = self._names, list(self._given.values())
+        gradients = [each.grad for each in self.parameters]
+        present = [each is not None for each in gradients]
+        if not all(present):
+            self.names, self.parameters = tuple(compress(self.names, present)), [*compress(self.parameters, present)]
+        self.gradients = [dense(each) for each in gradients if each is not None]
 
     def measure(self, needs: Collection[Need]) -> None:
         """Lengths of gradients and weights in one pass; copies of the weights where their update is asked for."""
@@ -87,13 +92,13 @@ class Track:
         if self._moving:
             if self._copied != self.names:
                 self._before, self._copied = [torch.empty_like(each) for each in self.parameters], self.names
-            torch._foreach_copy_(self._before, list(self.parameters))
+            torch._foreach_copy_(self._before, self.parameters)
 
     def sight(self, step: Step) -> Sight:
         """After the update."""
         if self._moving:
-            torch._foreach_sub_(self._before, list(self.parameters))
-        gradients, self.parameters, self.gradients = self.gradients, (), ()
+            torch._foreach_sub_(self._before, self.parameters)
+        gradients, self.parameters, self.gradients = self.gradients, [], []
         known = bool(self.names) and all(name in self._previous for name in self.names)
         return Sight(
             update=step.update,
@@ -113,4 +118,4 @@ class Track:
         """Copy the gradients for the update to come."""
         self.follow(step)
         self._previous = {name: each.clone() for name, each in zip(self.names, self.gradients, strict=True)}
-        self.parameters, self.gradients = (), ()
+        self.parameters, self.gradients = [], []
