@@ -1,4 +1,4 @@
-"""The command line. What only reads (``--help``, ``runs``, ``show``, ``explain``, ``init``) does not import torch."""
+"""The command line. What only reads (``--help``, ``runs``, ``show``, ``serve``, ``explain``, ``init``) needs no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from goodfit import __version__
-from goodfit.cli import diagnose, doctor, explain, init, run, show, treat
+from goodfit.cli import diagnose, doctor, explain, init, run, serve, show, treat
 from goodfit.cli.failures import guarded
 from goodfit.cli.options import with_run_options
 
@@ -46,6 +46,7 @@ COMMANDS = (
     diagnose.guide,
     show.runs,
     show.show,
+    serve.serve,
     explain.explain,
     doctor.doctor,
     init.init,

@@ -79,6 +79,7 @@ class RunOptions:
     table: Annotated[
         bool, _option("--table", text="Series: errors by history and model, instead of one run.", panel="Output")
     ] = False
+    live: Annotated[bool, _option("--live", text="Show the run in a browser while it goes on.", panel="Output")] = False
     as_json: Annotated[bool, _option("--json", text=JSON_HELP, panel="Output")] = False
     quiet: Annotated[bool, _option("--quiet", "-q", text="No progress.", panel="Output")] = False
     verbose: Annotated[

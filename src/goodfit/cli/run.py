@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from goodfit.cli import render
 from goodfit.cli.console import messages, out, write, write_json
 from goodfit.cli.options import RunOptions
 from goodfit.cli.progress import reporter
+from goodfit.cli.serve import page_beside
 from goodfit.core.configuration import Given, dump_yaml, from_environment, from_file, merge
 from goodfit.core.errors import SettingsError
 
@@ -62,7 +64,8 @@ def _work(data: str | None, options: RunOptions) -> None:
     elif path is None:
         raise SettingsError("There are no data to train on", "Name a file or folder: goodfit run DATA --target COL.")
     else:
-        _train(settings, options, began)
+        with page_beside(Path(settings.out), wanted=options.live, quiet=options.quiet):
+            _train(settings, options, began)
 
 
 def _train(settings: Settings, options: RunOptions, began: float) -> None:

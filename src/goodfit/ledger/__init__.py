@@ -180,6 +180,21 @@ class Ledger:
         """What happened to a run, in order: when, the status since then, and why."""
         return self.select("SELECT at, status, outcome FROM events WHERE run = ? ORDER BY id", run)
 
+    def query(self, query: str, values: Mapping[str, str | int]) -> list[Any]:
+        """`select` with values by name."""
+        with explained(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside belongs to one moment, whatever is written meanwhile."""
+        with explained(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         values = dict(zip((field.name for field in fields(Entry)), row, strict=True))
         parsed = {key: json.loads(values[key] or "null") for key in ("settings", "environment", "result")}
