@@ -56,6 +56,7 @@ from goodfit.probes.responses import Departure, Response, Responses, responses
 from goodfit.probes.sentinel import Sentinel
 from goodfit.probes.sharpness import Sharpness, sharpness
 from goodfit.probes.signals import LayerSignal, OutputRange, Signals, output_range, signals, updated
+from goodfit.probes.trace import NotExact, Trace, exact_trace, trace
 from goodfit.probes.weights import weight_vector
 
 PROBES: tuple[Probe, ...] = (
@@ -81,6 +82,7 @@ __all__ = [
     "NoiseScale",
     "NoiseScaleProbe",
     "Nonfinite",
+    "NotExact",
     "OrderBlind",
     "OutputRange",
     "PaddingReach",
@@ -93,6 +95,7 @@ __all__ = [
     "Slice1D",
     "Slice2D",
     "Spectrum",
+    "Trace",
     "TrainEvalGap",
     "TrainingPath",
     "alignment",
@@ -101,6 +104,7 @@ __all__ = [
     "dead_share",
     "effective_rank",
     "escape",
+    "exact_trace",
     "extreme_eigenvalues",
     "filter_normalised",
     "first_nonfinite",
@@ -120,6 +124,7 @@ __all__ = [
     "signals",
     "slice_1d",
     "slice_2d",
+    "trace",
     "train_eval_gap",
     "training_path",
     "update_ratios",
