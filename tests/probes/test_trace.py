@@ -357,3 +357,32 @@ def test_the_same_seed_gives_the_same_trace() -> None:
     found = [trace(model, cross_entropy, inputs, targets, seed=seed, passes=8).value for seed in (3, 3, 4)]
     assert found[0] == found[1] != found[2]
     assert np.isfinite(found).all()
+
+
+def test_no_rows_are_refused() -> None:
+    for ask in (trace, exact_trace):
+        with pytest.raises(SettingsError, match="at least one row"):
+            ask(mlp(2, 2), cross_entropy, torch.zeros(0, 2), torch.zeros(0).long())
+
+
+class Halved(nn.Module):
+    """Computed in bfloat16, the weights in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4), nn.Flatten(), nn.Linear(8, 3))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.inside(inputs).float()
+
+
+def test_half_precision_is_measured_too() -> None:
+    torch.manual_seed(0)
+    model, inputs, targets = Halved(), torch.randn(40, 2, 3), torch.randint(0, 3, (40,))
+    found, whole = (exact_trace(each, cross_entropy, inputs, targets) for each in (model, model.inside))
+    assert isinstance(found, Trace)
+    assert isinstance(whole, Trace)
+    assert found.value == pytest.approx(whole.value, rel=0.02)
+    estimate = trace(model, cross_entropy, inputs, targets, passes=100, exact=False)
+    assert abs(estimate.value - found.value) < 4 * estimate.standard_error

@@ -93,17 +93,18 @@ class Site:
         rows, _, units = self.layout.rows(ordered).shape
         found = torch.zeros((), dtype=ordered.dtype, device=ordered.device)
         if self.root is not None:
-            drawn = signs((rows, self.root.shape[2], units))
+            drawn = signs((rows, self.root.shape[2], units)).to(self.root.dtype)
             found = found + (self.root * drawn if self.root.shape[1] == 1 else self.root @ drawn)
         if self.gain is not None:
             found = found + self.gain * signs((rows, 1, units))
         if self.shift:
             found = found + signs((rows, 1, units))
-        return self.call.restored(self.layout.back(found.expand(self.layout.rows(ordered).shape), ordered))
+        whole = found.to(ordered.dtype).expand(self.layout.rows(ordered).shape)
+        return self.call.restored(self.layout.back(whole, ordered))
 
     def squares(self, values: Tensor) -> Tensor:
         """|A' values| squared of each row: (rows,) in float64."""
-        at = self.layout.rows(self.call.ordered(values))
+        at = _precise(self.layout.rows(self.call.ordered(values)))
         parts = []
         if self.root is not None:
             parts.append(self.root[:, 0] * _length(at)[:, None] if at.shape[1] == 1 else _length(self.root.mT @ at))
@@ -169,10 +170,12 @@ def _site(call: Call, layout: Layout, weights: tuple[Tensor, ...], names: tuple[
     root = gain = None
     if any(each is call.weight for each in weights):
         features = layout.rows(call.features(call.source))
-        if call.kind == "gain":
-            gain = features
+        if call.kind == "codes":
+            root = _same(features[..., 0]).to(_precise(call.output).dtype)
+        elif call.kind == "gain":
+            gain = _precise(features)
         else:
-            root = _same(features[..., 0]).to(call.output.dtype) if call.kind == "codes" else _root(features)
+            root = _root(_precise(features))
     return Site(call, layout, names, weights, root, gain, shift)
 
 
@@ -186,6 +189,11 @@ def _root(features: Tensor) -> Tensor:
         return length
     upper: Tensor = torch.linalg.qr(features.mT, mode="r").R
     return upper.mT
+
+
+def _precise(values: Tensor) -> Tensor:
+    """In float32 at least: the halves of autocast are too coarse."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _same(codes: Tensor) -> Tensor:

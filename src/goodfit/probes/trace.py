@@ -90,6 +90,9 @@ def exact_trace(
     For networks that are piecewise linear in each weight tensor (rectifiers, no tanh, no layer normalisation), whose
     weights are those of linear and convolution layers, each used once, and rows that do not depend on each other.
     The loss may be any.
+
+    Raises:
+        SettingsError: for no rows.
     """
     with measuring(model, mode):
         seen = _forward(model, loss, inputs, targets, 1, seed)
@@ -116,7 +119,7 @@ def trace(
     (batch statistics) all share one random vector and many more passes are needed.
 
     Raises:
-        SettingsError: for fewer than two passes, or a tolerance that is not above zero.
+        SettingsError: for fewer than two passes, a tolerance that is not above zero, or no rows.
     """
     if passes < 2 or not tolerance > 0:
         raise SettingsError(f"A trace needs 2 passes and a tolerance above 0, not {passes} and {tolerance}")
@@ -159,6 +162,8 @@ class _Seen:
 
 
 def _forward(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, groups: int, seed: int) -> _Seen:
+    if not len(inputs):
+        raise SettingsError("A trace needs at least one row. Got none instead")
     torch.manual_seed(seed)
     given = inputs.detach().clone()
     if given.is_floating_point():
@@ -303,7 +308,7 @@ def _probing(seen: _Seen) -> _Probing:
         (site.call.output, site.probe, _layer(site.names[0])) for site in seen.sites
     ]
     for name, weights in seen.rest.items():
-        asked += [(each, partial(_at_weights, each.shape), _layer(name)) for each in weights]
+        asked += [(each, partial(_at_weights, each), _layer(name)) for each in weights]
     if not asked:
         return _Probing((), (), (), ())
     slopes = torch.autograd.grad(seen.value, [each[0] for each in asked], create_graph=True, allow_unused=True)
@@ -312,8 +317,8 @@ def _probing(seen: _Seen) -> _Probing:
     return _Probing(*map(tuple, zip(*kept, strict=True))) if kept else _Probing((), (), (), ())
 
 
-def _at_weights(shape: Sequence[int], signs: Signs) -> Tensor:
-    return signs(shape)
+def _at_weights(weight: Tensor, signs: Signs) -> Tensor:
+    return signs(weight.shape).to(weight.dtype)
 
 
 def _signs(like: Tensor, seed: int) -> Signs:
