@@ -290,3 +290,14 @@ def test_findings_say_what_is_wrong_in_words() -> None:
     words = "\n".join(w.findings)
     assert "Parameter '4.bias' was not given to the optimiser" in words
     assert "100% of the units after layer '0' are dead" in words or "Parameter '0.weight' gets no gradient" in words
+
+
+@pytest.mark.parametrize(("rate", "said"), [(0.01, False), (3.0, True)])
+def test_five_updates_are_enough_for_a_finding(rate: float, said: bool) -> None:
+    torch.manual_seed(0)
+    model = mlp(4, 8, 8, 3)
+    with goodfit.watch(model, torch.optim.Adam(model.parameters(), lr=rate)) as w:
+        loop(model, w.loop.optimizers[0], 4)
+        assert w.findings == ()
+        loop(model, w.loop.optimizers[0], 1)
+    assert any("the learning rate is very high" in each for each in w.findings) is said

@@ -7,7 +7,7 @@ import math
 import torch
 
 from bench.curvature_problems import Problem
-from bench.overhead import Training, figures
+from bench.overhead import Training, figures, whole
 from tests.probes.models import mlp
 
 
@@ -31,3 +31,10 @@ def test_every_figure_has_its_goal(monkeypatch) -> None:
     assert [row.goal for row in rows] == ["", "", "<= 1.30", "<= 1.05"]
     assert all(row.value is not None and math.isfinite(row.value) for row in rows)
     assert all(row.holds is (row.value <= float(row.goal.split()[1])) for row in rows if row.goal)
+
+
+def test_a_whole_training_is_timed(monkeypatch) -> None:
+    monkeypatch.setattr("bench.overhead.problem", lambda name: tiny())
+    row = whole("a", steps=3, rounds=2)
+    assert row.value is not None
+    assert (row.value > 0, row.holds) == (True, None)
