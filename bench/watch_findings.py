@@ -3,8 +3,8 @@
     python -m bench.watch_findings [--quick] [--out FILE.json]
 
 Trains the healthy runs of `bench.healthy` under the default watch with a plain loop, and reads the findings after 5, 20
-and 100 updates and at the end. A run counts once for each kind of finding that it shows at any of these moments. The threshold of the
-first updates was chosen on the runs of seed 0, so those of seed 1 are judged.
+and 100 updates and at the end. A run counts once for each kind of finding that it shows at any of these moments.
+The threshold of the first updates was chosen on the runs of seed 0, so those of seed 1 are judged.
 """
 
 from __future__ import annotations

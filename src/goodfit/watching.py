@@ -25,8 +25,8 @@ from goodfit.probes.sentinel import EVERY, Sentinel
 
 OnNonfinite = Literal["warn", "raise", "ignore"]
 
-# On healthy runs nothing is to be found: 0 of 120 (at most 2.5 %, with 95 % confidence) had a finding of any kind after 5, 20
-# or 100 updates or at the end, on draws that no threshold was chosen on (bench/watch_findings.py).
+# On healthy runs nothing is to be found: 0 of 120 (at most 2.5 %, with 95 % confidence) had a finding of any kind after
+# 5, 20 or 100 updates or at the end, on draws that no threshold was chosen on (bench/watch_findings.py).
 RECENT = 5
 """Measurements a finding is made from (their median), and the fewest for it: one batch is no finding."""
 MOST_DEAD = 0.9
