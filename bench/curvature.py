@@ -257,7 +257,7 @@ def main(given: Sequence[str] | None = None) -> None:
     found = [convex_row(3 if options.quick else CONVEX)]
     chosen = problems(QUICK if options.quick else NAMES)
     for each in chosen:
-        found += rows(each, 3 if options.quick else 5, peers=options.peers)
+        found += rows(each, 2 if options.quick else 5, peers=options.peers)
     report("Curvature", found + traced(chosen, options.quick), options.out)
 
 
