@@ -1,4 +1,4 @@
-"""The command line. What only reads (``--help``, ``runs``, ``show``, ``serve``, ``explain``, ``init``) needs no torch."""
+"""The command line. What only reads (``--help``, ``runs``, ``show``, ``serve``, ``explain``, ``init``) has no torch."""
 
 from __future__ import annotations
 

@@ -112,7 +112,10 @@ class Site:
         yield f"retry: {RETRY_MILLISECONDS}\n\n"
         status, said = None, time.monotonic()
         while True:
-            change: Change | None = await self.read(partial(since, run=run, cursor=cursor))
+            try:
+                change: Change | None = await self.read(partial(since, run=run, cursor=cursor))
+            except HTTPException:  # the ledger is away, or locked for long: the browser asks again, and goes on
+                return
             if change is None:
                 return
             if change.cursor != cursor or change.status != status:

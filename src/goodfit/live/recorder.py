@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from goodfit.core.evidence import Answer
-from goodfit.core.progress import Inquiry, Progress
+from goodfit.core.progress import Progress
 from goodfit.core.step import Event, Step
 from goodfit.ledger import Record
 
@@ -17,24 +17,14 @@ ASKING = "asking "
 """How the stages begin that are questions."""
 
 
-class _Stoppable:
-    """Looks now and then whether the page has asked the run to stop; then it ends as with Ctrl-C."""
+class Recorded:
+    """A `Progress` that also writes into the ledger, and ends the run as Ctrl-C does where the page asks it to.
 
-    def __init__(self, record: Record) -> None:
-        self._record, self._looked = record, time.monotonic()
-
-    def _heed(self) -> None:
-        self._looked = time.monotonic()
-        if self._record.asked_to_stop():
-            raise KeyboardInterrupt
-
-
-class Recorded(_Stoppable):
-    """A `Progress` that also writes into the ledger. Between two looks an update costs it one reading of the clock."""
+    It is called at no more updates than the progress it stands before, and there it costs one reading of the clock.
+    """
 
     def __init__(self, progress: Progress, record: Record, facts: Mapping[str, str]) -> None:
-        super().__init__(record)
-        self._progress = progress
+        self._progress, self._record, self._looked = progress, record, time.monotonic()
         self.events = frozenset(progress.events) | {Event.FIT_START, Event.EPOCH_END}
         record.note("facts", json.dumps(dict(facts)))
 
@@ -65,19 +55,8 @@ class Recorded(_Stoppable):
         elif time.monotonic() - self._looked >= LOOK_SECONDS:
             self._heed()
 
-
-class Noted(_Stoppable):
-    """An `Inquiry` that also writes each question and what it found into the ledger."""
-
-    def __init__(self, inquiry: Inquiry, record: Record) -> None:
-        super().__init__(record)
-        self._inquiry = inquiry
-
-    def asking(self, question: str) -> None:
-        self._inquiry.asking(question)
-        self._record.note("asking", question)
-        self._heed()
-
-    def found(self, answer: str) -> None:
-        self._inquiry.found(answer)
-        self._record.note("found", answer)
+    def _heed(self) -> None:
+        """KeyboardInterrupt where the page has asked the run to stop."""
+        self._looked = time.monotonic()
+        if self._record.asked_to_stop():
+            raise KeyboardInterrupt

@@ -10,7 +10,7 @@ let found = null, curves = [], log = false;
 
 const letter = (i) => "AB"[i];
 const card = (run, i) => {
-  const swatch = svg("svg", { width: 26, height: 10, "aria-hidden": "true" }, svg("path", { class: `line ${["s0", "s1 solid"][i]}`, d: "M1 5H25" }));
+  const swatch = svg("svg", { width: 26, height: 10, "aria-hidden": "true" }, svg("path", { class: `line ${["s0", "s1"][i]}`, d: "M1 5H25" }));
   return el("article", {}, el("h2", {}, swatch, `${letter(i)} `, el("a", { href: `/runs/${encodeURIComponent(run.id)}` }, name(run.name))),
     el("p", { class: "quiet small" }, when(run.created), " ", pill(run.status)),
     el("p", {}, el("b", {}, score(run.result?.score)), ` ${shorten(run.result?.score?.metric ?? "", 40)}`),
@@ -23,7 +23,7 @@ const draw = once(() => {
   const order = [...LOSSES.filter((each) => titles.has(each)), ...[...titles.keys()].filter((each) => !LOSSES.includes(each)).sort()];
   for (const each of order.slice(0, MOST)) {
     const lines = curves.flatMap((one, i) => one.of(each).slice(0, 2).map(({ layer, points }, j) => ({
-      name: `${letter(i)} ${layer ? shorten(layer, 20) : quantity(each)}`, points, style: `${["s0", "s1 solid"][i]}${j ? " second" : ""}`,
+      name: `${letter(i)} ${layer ? shorten(layer, 20) : quantity(each)}`, points, style: `${["s0", "s1"][i]}${j ? " second" : ""}`,
     })));
     if (!charts.has(each)) charts.set(each, new Chart(find("charts"), { title: shorten(titles.get(each)).replace(/^./, (first) => first.toUpperCase()), height: 250 }));
     charts.get(each).set(lines, { log });

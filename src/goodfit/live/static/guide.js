@@ -7,6 +7,9 @@ const SAID = {
   contradicts: "the change does not mend it", inconclusive: "not decided", "not askable": "cannot be asked",
 };
 
+/** Whether an experiment was run: a cause is ranked without one as well. */
+const known = (effect) => effect?.value !== null && effect?.value !== undefined;
+
 export class Guide {
   #causes = new Map([...document.querySelectorAll("#guide .cause")].map((each) => [each.dataset.cause, each]));
   #questions = new Map([...document.querySelectorAll("#guide .question")].map((each) => [each.dataset.question, each]));
@@ -19,7 +22,7 @@ export class Guide {
       for (const cause of label.split(" and ")) if (this.#causes.has(cause)) states.set(cause, end || run.status !== "running" ? "done" : "running");
     }
     for (const { cause, reading, effect } of run.result?.ranked ?? [])
-      if (effect || reading === "not askable") states.set(cause, reading);
+      if (known(effect) || reading === "not askable") states.set(cause, reading);
     const found = run.result?.verdict?.cause;
     for (const [cause, place] of this.#causes) {
       const state = states.get(cause) ?? "waiting";

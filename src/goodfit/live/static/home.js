@@ -18,8 +18,8 @@ const row = (run) => {
     el("td", { role: "cell", class: "left" }, pill(run.status), run.seconds ? el("small", {}, duration(run.seconds)) : null),
     el("td", { role: "cell", class: "left curve" }, spark(run.spark)),
     el("td", { role: "cell", class: "number" }, el("b", {}, score(run.score)), metric),
-    el("td", { role: "cell", class: "left said-by" }, run.cause && run.cause !== "healthy" ? el("b", {}, shorten(words(run.cause))) : null,
-      el("small", {}, shorten(verdict, 110))));
+    el("td", { role: "cell", class: "left said-by" }, run.cause ? el("b", { class: run.cause === "healthy" ? "good" : null }, shorten(words(run.cause))) : null,
+      el("small", {}, shorten(verdict, 300))));
 };
 
 const draw = () => {

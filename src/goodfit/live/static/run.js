@@ -171,7 +171,7 @@ function change({ status, outcome, measurements, notes: more }) {
   drawCurves();
   if (ended) say(`The run is over: ${status}.`);
   for (const [, , kind, text] of more.slice(-1)) if (kind === "stage" || kind === "found") say(shorten(text, 120));
-  if (ended || curves.grown(width(find("losses")))) refresh();
+  if (ended || curves.grown(width(find("losses")))) refresh().catch(failed);
   if (status === "done" || status === "failed") wired(null);
   return status === "running" || status === "interrupted";
 }
@@ -203,6 +203,11 @@ async function start() {
   setInterval(() => running() && (keyFigures(), drawStages()), 1000);
 }
 
+const failed = (error) => {
+  find("wire").className = "wire lost";
+  find("wire").textContent = error instanceof TypeError ? "the server does not answer" : error.message;
+};
+
 find("log").addEventListener("click", () => {
   log = !log;
   find("log").setAttribute("aria-pressed", String(log));
@@ -210,4 +215,4 @@ find("log").addEventListener("click", () => {
 });
 find("stop").addEventListener("click", () => find("ask").showModal());
 find("ask").addEventListener("close", () => find("ask").returnValue === "stop" && stop());
-start();
+start().catch(failed);
