@@ -149,15 +149,20 @@ def critical_point(
     scale = compared.scale(norm, operator.loss)
     if not scale.small:
         return CriticalPoint("not critical", told(scale), operator.loss, norm, scale)
+    return _curved(point, operator, scale, compared.weights, products)
+
+
+def _curved(point: _Point, operator: Hessian, scale: Scale, fresh_length: float, products: int) -> CriticalPoint:
+    """Of which kind a point with a small gradient is."""
     found = _exact(point, operator) if len(operator.gradient) <= EXACT else _searched(point, operator, products)
-    share = responsive(operator, seed)
+    share = responsive(operator, point.seed)
     kind: Kind = "saddle" if found.negative else "flat" if share < FLAT else "no negative direction found"
-    out = _out(point, found.direction, compared.weights) if found.negative else None
+    out = _out(point, found.direction, fresh_length) if found.negative else None
     return CriticalPoint(
         kind=kind,
         sentence=f"{told(scale)}{_told(kind, found, share, out)}",
         loss=operator.loss,
-        gradient_norm=norm,
+        gradient_norm=length(operator.gradient),
         scale=scale,
         curvature=found.curvature,
         residual=found.residual,
