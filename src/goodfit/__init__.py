@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from goodfit.api import Result as Result
     from goodfit.api import run as run
     from goodfit.core.evidence import Diagnosis as Diagnosis
     from goodfit.core.treatment import Treatment as Treatment
@@ -16,13 +15,14 @@ if TYPE_CHECKING:
     from goodfit.estimator import GoodFitRegressor as GoodFitRegressor
     from goodfit.measuring import CriticalPoint as CriticalPoint
     from goodfit.measuring import critical_point as critical_point
+    from goodfit.result import Result as Result
     from goodfit.treating import treat as treat
     from goodfit.watching import Watch as Watch
     from goodfit.watching import watch as watch
 
 _WHERE = {
     "run": "goodfit.api",
-    "Result": "goodfit.api",
+    "Result": "goodfit.result",
     "diagnose": "goodfit.diagnosing",
     "Diagnosis": "goodfit.core.evidence",
     "GoodFitClassifier": "goodfit.estimator",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.nn import functional
 
 from goodfit import data as kinds
 from goodfit.core import configuration
-from goodfit.core.card import is_problem
+from goodfit.core.card import HEALTHY, is_problem
 from goodfit.core.errors import DataError, SettingsError, TrainingError
 from goodfit.core.evidence import Diagnosis
 from goodfit.core.progress import Progress, Silent
+from goodfit.core.repair import Repair
 from goodfit.core.run import Outcome, Run
-from goodfit.core.runtime import deterministic, environment, evaluating, threads
+from goodfit.core.runtime import deterministic, environment, threads
 from goodfit.core.score import Scorecard, score
 from goodfit.core.settings import Settings
 from goodfit.core.step import Event, Step
@@ -33,6 +32,7 @@ from goodfit.data import demos
 from goodfit.guide import diagnose_scores
 from goodfit.ledger import Ledger, check_folder
 from goodfit.live.recorder import Recorded
+from goodfit.mending import CHOOSING, Mended, mended, tested
 from goodfit.models.baselines import baselines as suited
 from goodfit.models.cnn import receptive_field
 from goodfit.models.summary import layers, parameter_count
@@ -40,9 +40,9 @@ from goodfit.plan import Plan, plan
 from goodfit.report.document import document
 from goodfit.report.html import render
 from goodfit.report.views import Content
+from goodfit.result import Result
 from goodfit.selfcheck import confirmed
 from goodfit.training import Budget, fit, predict, probabilities, quickest_threads, within
-from goodfit.training.evaluation import BATCH
 
 TRAINING_SHARE = 0.7
 """Share of a time budget that training may use; baselines, scores and the report need the rest."""
@@ -54,66 +54,6 @@ WEIGHT_BYTES = 5 * 4
 """A float32 weight, its gradient, the optimiser's two moments of it, and its value in the best epoch."""
 Guesses = dict[str, tuple[Mapping[Part, Any], str]]
 """Predictions by part, and a note on how they were made, by the name of the baseline."""
-
-CHOOSING: tuple[Part, ...] = ("train", "validation")
-"""The parts a verdict may look at; the test part is read once, after it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a run gives back: the fitted model, its honest scores, the verdict, and where the evidence lies."""
-
-    task: Task
-    settings: Settings
-    run: Run
-    model: nn.Module
-    scorecard: Scorecard
-    baselines: Mapping[str, Scorecard]
-    diagnosis: Diagnosis
-    document: Mapping[str, Any]
-    directory: Path
-
-    @property
-    def verdict(self) -> str:
-        return self.diagnosis.sentence
-
-    @property
-    def report(self) -> Path:
-        return self.directory / "report.html"
-
-    def predict(self, rows: Any) -> NDArray[Any]:
-        """Predictions for new data of the same kind: numbers in the target's unit, or class names.
-
-        For token sequences a list of lists of words gives an object array of lists of labels.
-        """
-        inputs, outputs = self._outputs(rows)
-        guess = self.task.decode(outputs, inputs).numpy()
-        if self.task.objective == "regression":
-            return np.asarray(guess)
-        names = np.asarray(self.task.classes)
-        if self.task.objective == "classification":
-            return np.asarray(names[guess])
-        found = np.empty(len(guess), dtype=object)
-        found[:] = [names[labels[: len(words)]].tolist() for labels, words in zip(guess, rows, strict=True)]
-        return found
-
-    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
-        """Probabilities (rows, classes), columns in the order of ``task.classes``; classification only."""
-        if self.task.objective != "classification":
-            raise DataError("Probabilities exist for classification only", "Call predict instead.")
-        return functional.softmax(self._outputs(rows)[1].double(), dim=1).numpy()
-
-    def _outputs(self, rows: Any) -> tuple[Tensor, Tensor]:
-        """Inputs and the model's outputs, batch by batch: hidden layers of all rows at once may not fit in memory."""
-        inputs = _encoded(self.task, rows)
-        size = BATCH // 8 if self.task.signature.tokens else BATCH
-        with threads(self.settings.threads or 1), evaluating(self.model):
-            return inputs, torch.cat([self.model(batch) for batch in inputs.split(size)])
-
-    def __repr__(self) -> str:
-        card = self.scorecard
-        scores = ", ".join(f"{part} {card.value(part):.4g}" for part in card.estimates)
-        return f"<goodfit run {self.document['run']}: {card.metric.name} {scores}. {self.verdict}>"
 
 
 def run(
@@ -193,7 +133,8 @@ def _check_model(todo: Plan) -> None:
 
 
 def _execute(todo: Plan, budget: Budget, progress: Recorded, record: Any) -> tuple[Result, dict[str, Any]]:
-    """Train, judge, and put the findings into words; the result, and the files of its folder by name."""
+    """Train, judge, mend, and put the findings into words; the result, and the files of its folder by name."""
+    timed = todo.settings.time is not None
     if todo.settings.threads is None:
         progress.stage("timing a few steps")
         count = quickest_threads(todo.task, todo.recipe, TIMING_SHARE * budget.left)
@@ -205,58 +146,101 @@ def _execute(todo: Plan, budget: Budget, progress: Recorded, record: Any) -> tup
     guesses, not_run = _baselines(task, budget, progress, todo.settings.seed)
     progress.stage("scoring")
     with threads(todo.settings.threads or 1), deterministic(todo.settings.deterministic):
-        card, baselines, diagnosis = _judge(
-            task, trained, own, guesses, partial(_asked, todo, trained, budget, progress)
-        )
-    shown = _summary(task, trained, model)
+        found = _judge(todo, (trained, model), own, guesses, budget, progress)
+    settings = _repeating(todo.settings, found, timed=timed)
+    shown = _summary(task, found.run, found.model)
     content = Content(
         task=task,
-        run=trained,
-        scorecard=card,
-        baselines=baselines,
+        run=found.run,
+        scorecard=found.card,
+        baselines=found.baselines,
         not_run=not_run,
-        diagnosis=diagnosis,
-        settings_yaml=configuration.dump_yaml(todo.settings),
-        command=_again(record.directory / "config.yaml", todo.settings),
+        diagnosis=found.diagnosis,
+        settings_yaml=configuration.dump_yaml(settings),
+        command=_again(record.directory / "config.yaml", settings),
         layers=shown["layers"],
         seconds=budget.spent,
-        probabilities=_chances(task, model),
+        probabilities=_chances(task, found.model),
+        repair=found.repair,
     )
-    found = document(
+    told = document(
         content,
         name=record.id,
         model=shown,
-        settings=todo.settings.model_dump(mode="json", exclude_none=True),
+        settings=settings.model_dump(mode="json", exclude_none=True),
         directory=str(record.directory),
-        next_commands=_next(record.id, todo.settings, diagnosis),
+        next_commands=_next(record.id, settings, found),
     )
     files = {
         "config.yaml": content.settings_yaml,
-        "model.safetensors": save(dict(trained.weights)),
+        "model.safetensors": save(dict(found.run.weights)),
         "report.html": lambda: render(content),
     }
-    return Result(task, todo.settings, trained, model, card, baselines, diagnosis, found, record.directory), files
+    result = Result(
+        task,
+        settings,
+        found.run,
+        found.model,
+        found.card,
+        found.baselines,
+        found.diagnosis,
+        told,
+        record.directory,
+        found.repair,
+    )
+    return result, files
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The model that is handed back with its scores, and what was found of the one that was trained."""
+
+    card: Scorecard
+    baselines: dict[str, Scorecard]
+    diagnosis: Diagnosis
+    run: Run
+    model: nn.Module
+    repair: Repair | None
 
 
 def _judge(
-    task: Task,
-    trained: Run,
+    todo: Plan,
+    trained: tuple[Run, nn.Module],
     own: Mapping[Part, Any],
     guesses: Guesses,
-    asked: Callable[[Diagnosis], Diagnosis],
-) -> tuple[Scorecard, dict[str, Scorecard], Diagnosis]:
-    """The verdict from training and validation scores, then by experiments; only then the scores of the test part."""
+    budget: Budget,
+    progress: Recorded,
+) -> _Judged:
+    """The verdict from training and validation scores, then by experiments; what mends the run, from these alone; only
+    then the scores of the test part.
+    """
+    task = todo.task
 
     def judged(found: Mapping[Part, Any], parts: tuple[Part, ...], note: str = "") -> Scorecard:
         return score(task, {part: found[part] for part in parts}, note=note)
 
     card = judged(own, CHOOSING)
     cards = {name: judged(found, CHOOSING, note) for name, (found, note) in guesses.items()}
-    diagnosis = asked(diagnose_scores(task, trained, card, cards))
+    asked = _asked(todo, trained[0], budget, progress, diagnose_scores(task, trained[0], card, cards))
+    made = mended(asked, todo, trained[0], card, progress, most=budget.left - REPORT_SECONDS)
+    diagnosis = replace(asked, rounds=())  # the weights of all experiments are no part of a result
     if task.test is not None:
         card = card.joined(judged(own, ("test",)))
         cards = {name: each.joined(judged(guesses[name][0], ("test",))) for name, each in cards.items()}
-    return card, cards, diagnosis
+    if not isinstance(made, Mended):
+        return _Judged(card, cards, diagnosis, *trained, made)
+    after = made.card
+    if task.test is not None:
+        after = after.joined(judged({"test": predict(made.model, task, task.test)}, ("test",)))
+    return _Judged(after, cards, diagnosis, made.run, made.model, tested(made, card, after, task))
+
+
+def _repeating(settings: Settings, found: _Judged, *, timed: bool) -> Settings:
+    """The settings that repeat the run: what there was no time for is not made up for when they are run again."""
+    kept = found.repair is not None and found.repair.kept
+    if not timed or kept or found.diagnosis.cause == HEALTHY:
+        return settings
+    return settings.model_copy(update={"treat": False})
 
 
 def _asked(todo: Plan, trained: Run, budget: Budget, progress: Recorded, scores: Diagnosis) -> Diagnosis:
@@ -347,16 +331,12 @@ def _again(config: Path, settings: Settings) -> str:
     return f"goodfit run --config {shlex.quote(str(config))}"
 
 
-def _next(name: str, settings: Settings, diagnosis: Diagnosis) -> list[str]:
+def _next(name: str, settings: Settings, found: _Judged) -> list[str]:
     where = "" if settings.out == Settings().out else f" --out {shlex.quote(settings.out)}"
-    why = [f"goodfit explain {diagnosis.cause}"] if is_problem(diagnosis) else []
+    why = [f"goodfit explain {found.diagnosis.cause}"] if is_problem(found.diagnosis) else []
+    if found.repair is not None and found.repair.kept:
+        why.append(f"goodfit show {name} --patch{where}")
     return [*why, f"goodfit show {name}{where}", f"goodfit show {name} --model{where}"]
-
-
-def _encoded(task: Task, rows: Any) -> Tensor:
-    if task.encode is None:
-        raise DataError(f"This task ({task.kind}) cannot read new data")
-    return task.encode(rows)
 
 
 def plain(value: Any) -> Any:

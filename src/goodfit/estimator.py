@@ -15,12 +15,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 from torch import Tensor
 
-from goodfit.api import Result, execute, plain
+from goodfit.api import execute, plain
 from goodfit.core import configuration
 from goodfit.core.errors import DataError, SettingsError
 from goodfit.core.settings import Settings
 from goodfit.data.columns import Reading, reading_of
 from goodfit.data.frames import frame_of
+from goodfit.result import Result
 
 FIXED = ("data.path", "data.kind", "data.target", "data.objective")
 """Settings that follow from ``X``, ``y`` and the estimator's class."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -137,9 +138,21 @@ def _treated(
 
 
 def _made(given: Mapping[str, Any], course: guide.Course, inquiry: Inquiry) -> Treatment:
-    cause, sentence = remainder(course)
     parts = handover.mapping(given, course.job, course.mended)
     test, notes = _tested(given.get("test"), course, parts, inquiry)
+    return replace(
+        treatment_of(course, tested=test is not None),
+        test=test,
+        notes=(*handover.notes(course.job, course.mended), *notes),
+        model=_network(course.mended, course.after[0]),
+        ensemble=_ensemble(course),
+        _parts=parts,
+    )
+
+
+def treatment_of(course: guide.Course, *, tested: bool) -> Treatment:
+    """What a course came to, without networks and scores of a test part; ``tested``: there will be such scores."""
+    cause, sentence = remainder(course)
     return Treatment(
         diagnosis=course.diagnosis,
         cause=cause,
@@ -148,15 +161,11 @@ def _made(given: Mapping[str, Any], course: guide.Course, inquiry: Inquiry) -> T
         before=_standing(course.before),
         after=_standing(course.after),
         gain=_gain(course),
-        test=test,
-        flattery=_flattery(course, test is not None),
+        test=None,
+        flattery=_flattery(course, tested),
         not_tried=dict(course.not_tried),
         cost=course.cost,
         choices=tuple(each.sentence for each in course.choices),
-        notes=(*handover.notes(course.job, course.mended), *notes),
-        model=_network(course.mended, course.after[0]),
-        ensemble=_ensemble(course),
-        _parts=parts,
     )
 
 

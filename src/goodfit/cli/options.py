@@ -75,6 +75,9 @@ class RunOptions:
     no_diagnose: Annotated[
         bool, _option("--no-diagnose", text="No experiments: the verdict comes from scores alone.", panel="Settings")
     ] = False
+    no_treat: Annotated[bool, _option("--no-treat", text="Name what is wrong, and mend nothing.", panel="Settings")] = (
+        False
+    )
     out: Annotated[str | None, _setting("out", "DIR", "Output")] = None
     table: Annotated[
         bool, _option("--table", text="Series: errors by history and model, instead of one run.", panel="Output")
@@ -95,6 +98,8 @@ class RunOptions:
                 yield Given(key, value, "--" + name.replace("_", "-"))
         if self.no_diagnose:
             yield Given("diagnose", False, "--no-diagnose")
+        if self.no_treat:
+            yield Given("treat", False, "--no-treat")
 
 
 def with_run_options(command: Callable[[Any, RunOptions], None]) -> Command:

@@ -28,6 +28,8 @@ def result(console: Console, document: Json) -> None:
     """Scores with baselines, verdict, where things are, what to type next."""
     scores(console, document)
     verdict(console, document["verdict"])
+    if document.get("treatment"):
+        treatment(console, document["treatment"], document["score"])
     where(console, document)
 
 
@@ -64,6 +66,23 @@ def verdict(console: Console, found: Json) -> None:
         console.print(Text(f"{plain(found['change'])} mends it: {plain(found['cause'])}."))
     if found.get("experiments"):
         console.print(Text(f"Experiments: {plain(found['experiments'])}.", style="dim"))
+    console.print()
+
+
+def treatment(console: Console, found: Json, score: Json) -> None:
+    """What was changed, and the scores before and after; one sentence where the run stayed as it was."""
+    console.print(Text(plain(found["sentence"]), style="bold" if found["kept"] else "dim"))
+    if found["kept"]:
+        for number_, each in enumerate(found["applied"], 1):
+            console.print(Text(f"{number_}. {plain(each['change'])}"))
+        before, after, apart = (found["scores"][key] for key in ("before", "after", "difference"))
+        scale = scale_for(score["unit"], [_value(each[part]) for each in (before, after) for part in after])
+        for part in after:
+            told = f"{scale(_value(before[part]))} -> {scale(_value(after[part]))}"
+            ends = apart[part]["interval"]
+            sure = f" (difference {scale.lead(ends[0])} to {scale.lead(ends[1])})" if ends else ""
+            console.print(_pair(part, f"{told}{sure}"), soft_wrap=True)
+        console.print(Text(plain(found["flattery"]["sentence"]), style="dim"))
     console.print()
 
 

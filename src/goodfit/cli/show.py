@@ -19,6 +19,8 @@ from goodfit.ledger import FILE, Entry, Ledger, standing
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of its id, or 'latest'.")]
 Model = Annotated[bool, typer.Option("--model", metavar="", help="Layers, output shapes, parameters, receptive field.")]
+Patch = Annotated[bool, typer.Option("--patch", metavar="", help="The changes that mended it, in words and as code.")]
+UNTREATED = "Nothing was changed in this run: no cause was named that a treatment could mend, or none was asked for.\n"
 Config = Annotated[bool, typer.Option("--config", metavar="", help="The settings as YAML, enough to repeat the run.")]
 
 
@@ -35,13 +37,20 @@ def runs(directory: Out = None, as_json: AsJson = False) -> None:
 
 
 def show(
-    run: Run = "latest", model: Model = False, config: Config = False, directory: Out = None, as_json: AsJson = False
+    run: Run = "latest",
+    model: Model = False,
+    config: Config = False,
+    patch: Patch = False,
+    directory: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a run: scores, baselines, verdict, and where things are."""
     with Ledger(folder(directory), readonly=True) as ledger:
         entry = ledger.get(run)
     if config:
         write(dump_yaml(Settings.model_validate(entry.settings)))
+    elif patch:
+        write((_finished(entry).get("treatment") or {"patch": UNTREATED})["patch"])
     elif as_json:
         write_json(entry.result or {"schema": SCHEMA, **summary(entry)})
     elif model:

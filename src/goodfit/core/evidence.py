@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,9 @@ class Diagnosis:
     treated: Treated | None = None
     baselines: Mapping[str, Estimate] = field(default_factory=dict)
     """Effects of what should do nothing: another seed, a random change."""
+    rounds: Sequence[Any] = field(default=(), compare=False, repr=False)
+    """What it was reached by (`goodfit.guide.diagnosis.Asked`), where an own run may go on from it. Like ``_treat``, it
+    is lost where a diagnosis is written down."""
     _treat: Callable[..., Treatment] | None = field(default=None, compare=False, repr=False)
     """How to go on from here; it holds the job and its experiments, and is lost where a diagnosis is written down."""
 
@@ -119,7 +122,8 @@ class Diagnosis:
         return self._treat(budget=budget, progress=progress)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_treat": None}  # a person's functions and weights are no part of what is written
+        # A person's functions and weights are no part of what is written.
+        return {**self.__dict__, "rounds": (), "_treat": None}
 
     def to_json(self) -> dict[str, Any]:
         """Everything in plain values that `json.dumps` takes; ``docs/json.md`` describes the keys."""

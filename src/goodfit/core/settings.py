@@ -86,6 +86,7 @@ class Settings(Section):
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split, the weights and the order.")
     time: str | None = Field(None, description="Budget for the whole run, such as 90s, 5m or 1h.")
     diagnose: bool = Field(True, description="Put the verdict to the test by experiments.")
+    treat: bool = Field(True, description="Mend what the experiments name, and hand back what proves to be better.")
     out: str = Field("goodfit_runs", description="Folder of the runs and their ledger.")
     deterministic: bool = Field(False, description="Only operators that give the same bits each time.")
     threads: int | None = Field(None, ge=1, description="Threads for training.")

@@ -57,7 +57,8 @@ def diagnose(
 ) -> Diagnosis:
     """Ask why ``job`` does not fit, within ``trainings`` (of its own length) and ``seconds``."""
     allowance = Allowance(trainings, seconds)
-    return concluded(examine(job, allowance, seeds, inquiry or Unheard()), allowance)
+    rounds = examine(job, allowance, seeds, inquiry or Unheard())
+    return replace(concluded(rounds, allowance), rounds=tuple(rounds))
 
 
 def examine(job: Job, allowance: Allowance, seeds: Sequence[int], inquiry: Inquiry) -> list[Asked]:

@@ -6,7 +6,7 @@ training rows, the validation rows do; where it changes what scores are measured
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,6 +36,8 @@ COMPARED = 3
 """Trainings a fold that a choice takes besides those of the candidates: two as it is, one of a random change."""
 ROOM = 6.0
 """Trainings a fold: a few candidates on the first folds, then the best two with all that they are compared with."""
+Unfit = Callable[[Job, Change], str]
+"""Why a change is not made to a job, whatever it does to the error; empty where it may be made."""
 MOST_CHOICES = 3
 """Remedies that are added to the confirmed changes at most: each further one is chosen among fewer that help."""
 
@@ -89,15 +91,17 @@ def treat(
     seeds: Sequence[int] = (0, 1, 2),
     inquiry: Inquiry | None = None,
     known: Sequence[Asked] | None = None,
+    unfit: Unfit = lambda job, change: "",
 ) -> Course:
     """Diagnose ``job`` and mend it, within ``trainings`` (of its own length) and ``seconds``.
 
-    ``known`` are the rounds of a diagnosis of this job with these seeds: it is not made again.
+    ``known`` are the rounds of a diagnosis of this job with these seeds: it is not made again. ``unfit`` refuses
+    changes that such a job cannot have.
     """
     inquiry = inquiry or Unheard()
     allowance = Allowance(trainings, seconds)
     rounds = examine(job, allowance, seeds, inquiry) if known is None else known
-    clinic = _Clinic(job, rounds, allowance, tuple(seeds), inquiry)
+    clinic = _Clinic(job, rounds, allowance, tuple(seeds), inquiry, unfit)
     clinic.run()
     return clinic.course()
 
@@ -111,6 +115,7 @@ class _Clinic:
     allowance: Allowance
     seeds: tuple[int, ...]
     inquiry: Inquiry
+    unfit: Unfit
     applied: list[Applied] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
@@ -131,9 +136,13 @@ class _Clinic:
     # -- what the diagnosis has confirmed
 
     def _keep_confirmed(self) -> None:
-        for asked in self.rounds:
+        for number, asked in enumerate(self.rounds, 1):
             found = asked.cause
             if found is not None and found.change is not None and found.effect is not None:
+                if reason := self.unfit(self.mended, found.change):
+                    self.not_tried[found.change.words] = reason
+                    self.rounds = self.rounds[:number]  # the rounds after it are about a job that will not be
+                    return
                 self.mended, self.after = asked.mended, found.effect.trials
                 self.applied.append(Applied(found.cause.label, found.change, _judged(found), found.gain))
 
@@ -161,6 +170,9 @@ class _Clinic:
                     changed(self.mended, change)
                 except (NotAskable, ValueError) as error:  # ValueError: part of it has been done by now
                     self.not_tried[change.words] = str(error)
+                    continue
+                if reason := self.unfit(self.mended, change):
+                    self.not_tried[change.words] = reason
                     continue
                 yield remedy, change
 

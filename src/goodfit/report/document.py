@@ -36,6 +36,7 @@ def document(
         "baselines_not_run": dict(content.not_run),
         "verdict": verdict(content.diagnosis),
         "diagnosis": content.diagnosis.to_json() if content.diagnosis.ranked else None,
+        "treatment": content.repair.to_json() if content.repair else None,
         "facts": dict(task.facts),
         "model": model,
         "training": _training(run),

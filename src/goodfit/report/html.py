@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goodfit.core import treatment_card
 from goodfit.core.statistics import Estimate
 from goodfit.core.task import PARTS
 from goodfit.report import views, words
@@ -60,6 +61,8 @@ def render(content: Content) -> str:
             sentences=sentences(content),
             parameters=sum(int(layer.get("parameters") or 0) for layer in content.layers),
             made=how_scores_were_made(content),
+            repair_scale=_repair_scale(content),
+            effect_of=treatment_card.effect_of,
             figures={panel.name: _plain_figure(panel) for panel in (learnt, *panels) if panel.figure is not None},
         )
     )
@@ -90,6 +93,15 @@ def how_scores_were_made(content: Content) -> tuple[str, ...]:
 
 def _values(scores: Scores) -> list[float]:
     return [row.estimates[scores.judged].value for row in scores.rows]
+
+
+def _repair_scale(content: Content) -> words.Scale | None:
+    """One scale for the scores before and after a treatment."""
+    repair = content.repair
+    if repair is None or repair.before is None or repair.after is None:
+        return None
+    values = [each.value for found in (repair.before, repair.after) for each in found.values()]
+    return words.scale_for(content.scorecard.metric.unit, values)
 
 
 def _plain_figure(panel: Panel) -> Any:

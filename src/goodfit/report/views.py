@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goodfit.core.evidence import Answer, Diagnosis
+from goodfit.core.repair import Repair
 from goodfit.core.run import Run
 from goodfit.core.score import Scorecard
 from goodfit.core.statistics import Estimate, difference, unpaired_difference
@@ -52,6 +53,8 @@ class Content:
     """Of the whole run, from reading the data to the last score."""
     probabilities: Mapping[Part, NDArray[np.float64]] | None = None
     """Of a classifier: (rows, classes)."""
+    repair: Repair | None = None
+    """What the treatment of the run came to; None where there was nothing to treat."""
 
     @property
     def judged(self) -> Part:
