@@ -47,6 +47,7 @@ def start(code: str, *arguments: str | Path, **environ: str) -> subprocess.Popen
         "explain",
         "explain x",
         "guide",
+        "serve --help",
         "init x.yaml",
         "run",
     ],
