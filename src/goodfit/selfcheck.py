@@ -31,7 +31,7 @@ from goodfit.models.surgery import NotAskable, rebuilt
 from goodfit.training.batches import batch_count
 from goodfit.training.optimizers import adjusted, build_optimizer
 
-TRAININGS, MOST_TRAININGS = 1.5, 16.0
+TRAININGS, MOST_TRAININGS = 2.0, 16.0
 UPDATES = 4_000
 OPERATIONS = 1.5e12
 """The questions to an own run may take `TRAININGS`: one of the run as it is, and short ones of a share of the rows.

@@ -304,7 +304,7 @@ class Round:
             found = self.judge.judged(candidate, change, self.screen)
             self.inquiry.found(told(found))
             if found.reading is Reading.INCONCLUSIVE and candidate.symptom.score >= PLAIN and found.gain.value > 0.02:
-                found = self._again(candidate, change)
+                found = self._decided(found, change)
             tried.append(found)
             if best.effect is None or found.gain.value > best.gain.value:
                 best = found
@@ -313,6 +313,13 @@ class Round:
             self.not_asked.pop(candidate.cause.label, None)
         self.judge.put(best)
         self.judge.weigh()
+
+    def _decided(self, undecided: Candidate, change: Change) -> Candidate:
+        """With further seeds; as it is where those are too dear: a short run of the next change may still be afforded."""
+        try:
+            return self._again(undecided, change)
+        except OutOfBudget:
+            return undecided
 
     def _confirmed(self) -> Candidate | None:
         """The best cause whose effect stands with a second (and, while undecided, a third) seed."""
