@@ -315,7 +315,7 @@ class Round:
         self.judge.weigh()
 
     def _decided(self, undecided: Candidate, change: Change) -> Candidate:
-        """With further seeds; as it is where those are too dear: a short run of the next change may still be afforded."""
+        """With further seeds; as it is where those are too dear: a short run of the next change may yet be afforded."""
         try:
             return self._again(undecided, change)
         except OutOfBudget:
