@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from goodfit.core.evidence import Answer, Cost, Diagnosis, Evidence, Reading, Treated
+from goodfit.core.evidence import Answer, Cost, Curve, Diagnosis, Evidence, Reading, Treated
 from goodfit.core.statistics import Estimate
 
 NAN = math.nan
@@ -35,6 +35,7 @@ FOUND = Diagnosis(
     cost=Cost(4.0, 12.3456, 5),
     treated=Treated(("Divide the <rate>",), ("optimizer.rate_factor",), (0.4, 0.38), (0.02, 0.04), 0.62, NAN),
     baselines={"another seed": Estimate(0.01, NAN, NAN)},
+    curves=(Curve(3, True, (1, 2), (1.5, math.inf), (1.25, NAN)),),
 )
 HEALTHY = Diagnosis("healthy", "The network fits.", ())
 
@@ -53,11 +54,14 @@ def test_everything_is_in_the_json_and_strict() -> None:
         "cost",
         "treated",
         "baselines",
+        "curves",
     ]
     assert found["ranked"][0]["effect"] == {"value": 0.34, "interval": [0.34 - 0.05, 0.34 + 0.05]}
     assert found["ranked"][2]["effect"] == {"value": None, "interval": None}
     assert found["path"][0]["numbers"] == {"training error": 0.4, "reachable": None}
     assert found["treated"]["score_after"] is None
+    losses = {"train": [1.5, None], "validation": [1.25, None]}
+    assert found["curves"] == [{"seed": 3, "changed": True, "epochs": [1, 2], **losses}]
     assert found["baselines"] == {"another seed": {"value": 0.01, "interval": None}}
 
 

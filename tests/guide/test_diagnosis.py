@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -315,3 +316,27 @@ def test_an_optimiser_that_comes_with_a_scheduler_of_its_own_is_taken() -> None:
         return made
 
     assert read(numbers(optimizer=scheduled, scheduler=lambda o: torch.optim.lr_scheduler.StepLR(o, 9)))
+
+
+# -- curves
+
+
+def test_a_diagnosis_keeps_the_losses_of_control_and_treatment_by_seed() -> None:
+    found = of_job("rate too high")
+    before, after = ([each for each in found.curves if each.changed is changed] for changed in (False, True))
+    assert [0, 1] == [each.seed for each in before][:2] == [each.seed for each in after][:2]
+    for each in found.curves:
+        assert each.epochs[0] == 1
+        assert each.epochs == tuple(range(1, len(each.epochs) + 1))
+        assert len(each.train) == len(each.validation) == len(each.epochs)
+    assert all(np.isnan(each.validation[-1]) for each in before)  # the rate drives it out of the numbers
+    assert all(each.validation[-1] < 0.1 for each in after)
+
+
+def test_of_a_long_training_the_losses_of_some_epochs_are_kept() -> None:
+    losses = tuple(float(each) for each in range(1, 1002))
+    trial = SimpleNamespace(seed=4, train_losses=losses, validation_losses=losses[:-1])
+    found = guide._curve(trial, changed=True)  # type: ignore[arg-type]
+    assert len(found.epochs) == guide.MOST_EPOCHS
+    assert (found.epochs[0], found.epochs[-1]) == (1, 1000)
+    assert found.train == found.validation == tuple(float(each) for each in found.epochs)

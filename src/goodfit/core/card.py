@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from goodfit.core.evidence import Answer, Cost, Diagnosis, Evidence, Treated
+    from goodfit.core.evidence import Answer, Cost, Curve, Diagnosis, Evidence, Treated
     from goodfit.core.statistics import Estimate
 
 Json = dict[str, Any]
@@ -38,6 +38,7 @@ def as_json(diagnosis: Diagnosis) -> Json:
         "cost": None if diagnosis.cost is None else cost_json(diagnosis.cost),
         "treated": None if diagnosis.treated is None else _treated(diagnosis.treated),
         "baselines": {name: estimate_json(each) for name, each in diagnosis.baselines.items()},
+        "curves": [_curve(each) for each in diagnosis.curves],
     }
     cleaned: Json = finite(found)
     return cleaned
@@ -190,6 +191,16 @@ def _treated(treated: Treated) -> Json:
         "after": {"train": mended_train, "validation": mended_validation},
         "score_before": treated.score_before,
         "score_after": treated.score_after,
+    }
+
+
+def _curve(curve: Curve) -> Json:
+    return {
+        "seed": curve.seed,
+        "changed": curve.changed,
+        "epochs": list(curve.epochs),
+        "train": list(curve.train),
+        "validation": list(curve.validation),
     }
 
 

@@ -84,6 +84,20 @@ class Treated:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """One training, epoch by epoch: of the job as it was found, or with the changes of the diagnosis made."""
+
+    seed: int
+    changed: bool
+    epochs: tuple[int, ...]
+    """Counted from 1; of a long training only some, evenly spread."""
+    train: tuple[float, ...]
+    """Mean training loss of each of these epochs, on the way; not finite where the training diverged."""
+    validation: tuple[float, ...]
+    """Validation loss after each of them."""
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """Why a run does not fit, as far as it was asked.
 
@@ -105,6 +119,8 @@ class Diagnosis:
     treated: Treated | None = None
     baselines: Mapping[str, Estimate] = field(default_factory=dict)
     """Effects of what should do nothing: another seed, a random change."""
+    curves: tuple[Curve, ...] = ()
+    """Losses of the job as it was found, and of the mended one where a change was found; one of each for a seed."""
     rounds: Sequence[Any] = field(default=(), compare=False, repr=False)
     """What it was reached by (`goodfit.guide.diagnosis.Asked`), where an own run may go on from it. Like ``_treat``, it
     is lost where a diagnosis is written down."""

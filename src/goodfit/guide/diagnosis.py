@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from goodfit.causes import Branch, Facts
 from goodfit.causes.facts import DataFacts
-from goodfit.core.evidence import Diagnosis, Treated
+from goodfit.core.evidence import Curve, Diagnosis, Treated
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
 from goodfit.core.run import Outcome
@@ -31,6 +31,8 @@ LUCKY = (Branch.SETUP, Branch.OPTIMISATION)
 """Where the faults are that a lucky start may hide."""
 ROUND_COST = 3.0
 """Trainings that a further round needs at the least."""
+MOST_EPOCHS = 200
+"""Epochs of a training whose losses a diagnosis keeps: as many as a picture can show."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +179,7 @@ def concluded(rounds: Sequence[Asked], allowance: Allowance) -> Diagnosis:
         cost=allowance.cost,
         treated=_treated(rounds),
         baselines=dict(first.round.baselines),
+        curves=_curves(rounds),
     )
 
 
@@ -243,3 +246,21 @@ def _treated(rounds: Sequence[Asked]) -> Treated | None:
         score_before=mean([t.validation.score for t in before]),
         score_after=mean([t.validation.score for t in after]),
     )
+
+
+def _curves(rounds: Sequence[Asked]) -> tuple[Curve, ...]:
+    """How the job trained as it was found, and with the changes of all rounds."""
+    made = [each.cause.effect for each in rounds if each.cause is not None and each.cause.effect is not None]
+    found = [_curve(each, changed=False) for each in rounds[0].controls]
+    found += [_curve(each, changed=True) for each in (made[-1].trials if made else ())]
+    return tuple(each for each in found if each.epochs)
+
+
+def _curve(trial: Trial, *, changed: bool) -> Curve:
+    last = min(len(trial.train_losses), len(trial.validation_losses))
+    count = min(last, MOST_EPOCHS)
+    kept = [round(each * (last - 1) / max(1, count - 1)) for each in range(count)]
+    train, validation = (
+        tuple(float(losses[each]) for each in kept) for losses in (trial.train_losses, trial.validation_losses)
+    )
+    return Curve(trial.seed, changed, tuple(each + 1 for each in kept), train, validation)
