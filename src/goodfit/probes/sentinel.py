@@ -118,8 +118,9 @@ class Sentinel:
 
     def _well(self, step: Step) -> None:
         known, update = self.known.get(step.optimizer), step.update + 1
-        ends = known.ends if known and all(each.grad is not None for each in known.ends) else _ends(_given(step))
-        self.known[step.optimizer] = Known(ends, update, update, _batch(step))
+        if known is None or self.every > 1:  # other parameters may have gradients by now
+            known = self.known[step.optimizer] = Known(_ends(_given(step)), update, update, _batch(step))
+        known.whole, known.update, known.batch = update, update, _batch(step)
 
     def _arrived(self, total: _Later, step: Step) -> None:
         self.pending = None
