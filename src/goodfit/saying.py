@@ -83,13 +83,13 @@ def _of_loss(before: Loss, after: Loss) -> dict[str, Any]:
 
 
 def _of_model(edits: Mapping[str, Any], shape: ModelSettings) -> dict[str, Any]:
+    if "stand_in" in edits:  # another network: what else is edited is of that one
+        return {"model.name": edits["stand_in"]} if len(edits) == 1 else {}
     found = {f"model.{name}": edits[name] for name in SAME if name in edits}
     if "width" in edits and shape.width is not None:
         found["model.width"] = max(1, round(shape.width * edits["width"]))
     if "depth" in edits and shape.depth is not None:
         found["model.depth"] = shape.depth + edits["depth"]
-    if "stand_in" in edits:
-        found["model.name"] = edits["stand_in"]
     return found
 
 
