@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 
-import numpy as np
-
 from goodfit.causes import CAUSES, Branch, Change, Facts, changes
 from goodfit.causes.cause import NONE
 from goodfit.core.evidence import Reading
@@ -34,6 +32,7 @@ from goodfit.guide.candidate import (
     Candidate,
     told,
 )
+from goodfit.guide.chance import drawn
 from goodfit.guide.experiments import Laboratory, OutOfBudget, changed, parameters_of
 from goodfit.guide.inspection import ask
 from goodfit.guide.judge import Judge
@@ -368,10 +367,10 @@ class Round:
         if len(controls) > 1:
             drop = controls[0].validation.error - controls[1].validation.error
             self.baselines["another seed"] = Estimate(drop, float("nan"), float("nan"))
-        drawn = self._drawn(best)
-        if drawn is None:
+        random = self._drawn(best)
+        if random is None:
             return True
-        candidate, change = drawn
+        candidate, change = random
         self.inquiry.asking(f"a random change, for comparison: {change.words}")
         try:
             self.screen.control()
@@ -392,14 +391,6 @@ class Round:
         """A change at random, of a cause without a symptom that was not tried."""
         if "random change" in self.not_asked or any(name.startswith("random change") for name in self.baselines):
             return None
-        branches = (Branch.OPTIMISATION, Branch.SETUP)
-        possible = [
-            (c, change)
-            for c in self.candidates.values()
-            if c.effect is None and c.cause.branch in branches and c is not best and c.symptom.score <= FAINT
-            for change in c.cause.changes(self.facts)
-            if change.cost <= 1
-        ]
-        if not possible:
-            return None
-        return possible[int(np.random.default_rng(self.laboratory.seeds[0]).integers(len(possible)))]
+        faint = [c for c in self.candidates.values() if c.effect is None and c.symptom.score <= FAINT and c is not best]
+        found = drawn(self.facts.job, self.facts, [c.cause for c in faint], self.laboratory.seeds[0])
+        return None if found is None else (self.candidates[found[0].label], found[1])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from goodfit.causes import CAUSES, Branch, Change, Facts
+from goodfit.causes import CAUSES, Change, Facts
 from goodfit.core.coding import WORST
 from goodfit.core.errors import TrainingError
 from goodfit.core.evidence import Cost, Diagnosis
@@ -22,6 +22,7 @@ from goodfit.core.task import count_of
 from goodfit.core.trial import PartResult, Trial
 from goodfit.data.folds import folds, on_fold
 from goodfit.guide.candidate import FAINT, LARGE, SMALL, Candidate
+from goodfit.guide.chance import drawn
 from goodfit.guide.choice import FINALISTS, Choice, Read, choose
 from goodfit.guide.diagnosis import Asked, concluded, examine
 from goodfit.guide.experiments import Allowance, Effect, Laboratory, OutOfBudget, changed, rows_of
@@ -182,7 +183,7 @@ class _Clinic:
         if not offered:
             return False
         laboratories, held = self._folds(facts)
-        chance = _drawn(self.mended, facts, self.seeds[0])
+        chance = self._chance(facts)
         found = choose([c for _, c in offered], laboratories, _read(label), self.inquiry, held=held, chance=chance)
         self.choices.append(found)
         self.not_tried.update(found.not_tried)
@@ -220,6 +221,11 @@ class _Clinic:
         except TrainingError as error:
             self.not_tried["range test"] = error.problem
             return []
+
+    def _chance(self, facts: Facts) -> Change | None:
+        faint = [cause for cause in CAUSES if cause.symptom(facts).score <= FAINT]
+        found = drawn(self.mended, facts, faint, self.seeds[0])
+        return None if found is None else found[1]
 
     def _folds(self, facts: Facts) -> tuple[list[Laboratory], float]:
         """Laboratories of the mended job on folds; of training rows alone where validation rows are of another kind."""
@@ -326,25 +332,6 @@ class _Clinic:
             test=_tested(self.job, self.mended, before, self.after),
             rounds=self.rounds,
         )
-
-
-def _drawn(job: Job, facts: Facts, seed: int) -> Change | None:
-    """A change at random, of a cause of the training that shows no symptom."""
-    possible = [
-        change
-        for cause in CAUSES
-        if cause.branch in (Branch.OPTIMISATION, Branch.SETUP) and cause.symptom(facts).score <= FAINT
-        for change in cause.changes(facts)
-        if change.cost <= 1
-    ]
-    order: list[int] = np.random.default_rng(seed).permutation(len(possible)).tolist()
-    for index in order:
-        try:
-            changed(job, possible[index])
-        except NotAskable:
-            continue
-        return possible[index]
-    return None
 
 
 def _judged(found: Candidate) -> Judged:
