@@ -213,6 +213,9 @@ def without_place(document: Any) -> Any:
     if told["diagnosis"]:
         cost = {key: value for key, value in told["diagnosis"]["cost"].items() if key != "seconds"}
         timeless["diagnosis"] = {**told["diagnosis"], "cost": cost}
+    if told["treatment"] and "cost" in told["treatment"]:
+        cost = {key: value for key, value in told["treatment"]["cost"].items() if key != "seconds"}
+        timeless["treatment"] = {**told["treatment"], "cost": cost}
     training = {key: value for key, value in told["training"].items() if key != "seconds"}
     return {**timeless, "training": training}
 
@@ -269,7 +272,8 @@ def test_the_test_part_is_scored_only_after_the_verdict(monkeypatch: pytest.Monk
     monkeypatch.setattr(api, "score", trapped_score)
     monkeypatch.setattr(api, "diagnose_scores", noted)
     result = goodfit.run(flats(), "rent", **QUICK)
-    assert said == ["verdict", *["test"] * (1 + len(result.baselines))]
+    mended = result.treatment is not None  # then the run as it was is scored beside it
+    assert said == ["verdict", *["test"] * (1 + mended + len(result.baselines))]
 
 
 def test_other_test_rows_change_the_test_score_and_nothing_else() -> None:

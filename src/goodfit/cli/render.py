@@ -81,7 +81,7 @@ def treatment(console: Console, found: Json, score: Json) -> None:
             told = f"{scale(_value(before[part]))} -> {scale(_value(after[part]))}"
             ends = apart[part]["interval"]
             sure = f" (difference {scale.lead(ends[0])} to {scale.lead(ends[1])})" if ends else ""
-            console.print(_pair(part, f"{told}{sure}"), soft_wrap=True)
+            console.print(_pair(f"{part:<11}", f"{told}{sure}"), soft_wrap=True)
         console.print(Text(plain(found["flattery"]["sentence"]), style="dim"))
     console.print()
 
