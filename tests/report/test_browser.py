@@ -12,6 +12,7 @@ import pytest
 from made import HOSTILE, HOSTILE_KINDS, LONG, RTL, make_run, series_content, table_content
 
 from goodfit.core.evidence import Cost, Diagnosis, Evidence, Reading
+from goodfit.core.repair import Repair
 from goodfit.core.statistics import Estimate
 from goodfit.core.treatment import FinalTest, Flattery, Kept, Standing, Treatment
 from goodfit.report import html, verdicts
@@ -188,3 +189,24 @@ def test_without_scripts_the_numbers_are_there(visit) -> None:
     assert "The picture needs JavaScript" in seen.page.inner_text("#losses")
     seen.page.click("#losses summary")
     assert "19 (best)" in seen.page.inner_text("#losses table")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_mended_run_fits_both_widths_and_hostile_text_is_text(visit, kept: bool) -> None:
+    one = Kept(HOSTILE, HOSTILE, (), RTL, LONG, HOSTILE, LONG, HOSTILE, Estimate(0.3, 0.2, 0.4), {LONG: NONE}, 3)
+    standing, values = Standing(0.4, 0.5, 0.6, float("nan"), 2), Estimate(31.5, 28.0, 35.0)
+    found = Treatment(
+        Diagnosis(HOSTILE, LONG, ()), HOSTILE, RTL, (one,), standing, standing, NONE, None,
+        Flattery(3, 0.1, LONG), {HOSTILE: LONG}, Cost(3.0, 4.0, 5),
+    )  # fmt: skip
+    scores = dict.fromkeys(("train", "validation", "test")[: 3 if kept else 2], values)
+    unknown = dict.fromkeys(scores, NONE)
+    seen = visit(table_content(repair=Repair(kept, HOSTILE, found, scores, scores, unknown, {HOSTILE: LONG}, (RTL,))))
+    for size in (WIDE, NARROW):
+        seen.page.set_viewport_size(size)
+        assert seen.fits()
+        assert seen.page.locator("#mended").get_by_role("rowheader").count() == (3 if kept else 2)
+    assert seen.page.locator("#mended pre").count() == kept
+    assert seen.page.locator("[onerror]").count() == 0
+    assert HOSTILE in seen.page.inner_text("#mended")
+    seen.assert_quiet()
