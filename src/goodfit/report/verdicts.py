@@ -11,8 +11,9 @@ from goodfit.core import card, treatment_card
 from goodfit.core.evidence import Diagnosis, Evidence, Reading
 from goodfit.core.statistics import Estimate
 from goodfit.core.treatment import Kept, Standing, Treatment
+from goodfit.report import curves, tree
+from goodfit.report.first import first, tone
 from goodfit.report.html import environment, place
-from goodfit.report.views import Tone
 
 LEAST_SPAN = 0.1
 """Share of the constant's error that the axis of effects spans at the least, so that nothing looks like much."""
@@ -65,6 +66,7 @@ def render(diagnosis: Diagnosis, name: str, command: str = "", treatment: Treatm
     with ``treatment`` it is the page of that, its diagnosis included.
     """
     spent = treatment.cost if treatment else diagnosis.cost
+    walked = tree.walk(diagnosis, tone(diagnosis))
     page = (
         environment()
         .get_template("diagnosis.html.j2")
@@ -73,28 +75,20 @@ def render(diagnosis: Diagnosis, name: str, command: str = "", treatment: Treatm
             name_of=name,
             command=command,
             t=treatment,
-            headline=treatment_card.headline(treatment) if treatment else diagnosis.cause or "no cause asked for",
-            tone=tone(treatment or diagnosis),
+            first=first(diagnosis, treatment),
+            trees=(tree.wide(walked), tree.narrow(walked)),
+            walked=tree.told(walked),
+            losses=curves.losses(diagnosis),
             parts=parts(treatment) if treatment else (),
             effect_of=treatment_card.effect_of,
             compared=compared,
             forest=forest(diagnosis),
-            change=card.change_of(diagnosis) if card.is_problem(diagnosis) else "",
             cost=card.cost_of(spent) if spent else "",
-            spent=spent,
             untried=by_reason(treatment.not_tried) if treatment else {},
             unasked=by_reason(diagnosis.not_asked),
-            percent=card.percent,
         )
     )
     return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def tone(found: Diagnosis | Treatment) -> Tone:
-    """Whether the verdict, or what a treatment leaves, calms, calls for attention, or leaves the question open."""
-    if found.cause in (None, card.UNDETERMINED):
-        return "open"
-    return "good" if found.cause == card.HEALTHY else "attention"
 
 
 def parts(treatment: Treatment) -> tuple[Part, ...]:
@@ -127,14 +121,19 @@ def _part(name: str, before: Standing, after: Standing, field: str, effect: str,
 
 
 def forest(diagnosis: Diagnosis) -> Forest:
-    """The causes that were put to the test on one axis: what each change does to the error; left of zero it mends."""
+    """The causes that were put to the test on one axis: what each change does to the error; left of zero it mends.
+
+    What should do nothing, such as another seed or a random change, stands below them for comparison.
+    """
     tested = [each for each in diagnosis.ranked if _told(each)]
     effects = [_turned(each.effect) for each in tested]
-    low, high = _span(effects)
+    idle = {name: _turned(each) for name, each in diagnosis.baselines.items() if math.isfinite(each.value)}
+    low, high = _span([*effects, *idle.values()])
     rows = tuple(
         _row(each, effect, (low, high), each.cause == diagnosis.cause)
         for each, effect in zip(tested, effects, strict=True)
     )
+    rows += tuple(_nothing(name, each, (low, high)) for name, each in idle.items())
     zero = place(Estimate(0.0, 0.0, 0.0), low, high)
     return Forest(rows, zero[1] if zero else 0.0, card.percent(low, "+"), card.percent(high, "+"))
 
@@ -173,3 +172,9 @@ def _row(evidence: Evidence, effect: Estimate, span: tuple[float, float], primar
         reason=evidence.reason,
         symptom=card.percent(evidence.symptom),
     )
+
+
+def _nothing(name: str, effect: Estimate, span: tuple[float, float]) -> Row:
+    """A change that should do nothing; ``effect`` is what it does to the error."""
+    at, told = place(effect, *span), treatment_card.interval(_turned(effect))
+    return Row(name, False, "", "for comparison", told, at, "should do nothing", "", "")
