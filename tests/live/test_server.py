@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -18,7 +19,7 @@ from goodfit.core.errors import SettingsError
 from goodfit.ledger import Ledger
 from goodfit.live.server import Address, beside, listening, url
 from tests.live.made import finished
-from tests.live.test_tail import serving
+from tests.live.test_tail import process, serving
 
 IMPORTED = """
 import json, sys, threading
@@ -88,16 +89,37 @@ def test_serving_does_not_wait_for_torch(tmp_path: Path, arguments: list[str]) -
 
 def test_a_page_beside_a_run_ends_with_it(tmp_path: Path) -> None:
     run = finished(tmp_path)
-    with beside(tmp_path) as (place, process):
+    with beside(tmp_path) as (place, server):
         found = None
         while found is None:
             try:
                 with urllib.request.urlopen(f"{place}api/runs", timeout=20) as answer:
                     found = json.load(answer)
             except OSError:
-                assert process.poll() is None
+                assert server.poll() is None
     assert [each["id"] for each in found["runs"]] == [run]
-    assert process.poll() is not None
+    assert server.poll() is not None
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from goodfit.live import server
+server.CHILD = "from goodfit.live import server; server.GRACE_SECONDS = 0.2; server.child()"
+with server.beside(Path(sys.argv[1])) as (place, process):
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_page_of_a_killed_run_ends_after_a_while(tmp_path: Path) -> None:
+    with process(PARENT, tmp_path) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        assert child.is_running()
+        parent.kill()
+        gone, _ = psutil.wait_procs([child], timeout=30)
+    assert gone == [child]
 
 
 def test_run_live_prints_where_the_page_is(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from goodfit.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from subprocess import Popen
+
+POLL_SECONDS = 0.2
 
 Dir = Annotated[str | None, typer.Argument(metavar="[DIR]", help="Folder of the runs.", show_default="goodfit_runs")]
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to serve at.")]
@@ -78,6 +81,8 @@ def page_beside(out: Path, *, wanted: bool, quiet: bool) -> Iterator[None]:
 def _wait(place: str, process: Popen[bytes]) -> None:
     messages().print(f"The page stays at {place}. Ctrl-C ends it.", soft_wrap=True)
     try:
-        process.wait()
+        # Not wait(): polars lets a system call go on where Ctrl-C would have ended it.
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         say("")

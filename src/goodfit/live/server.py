@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +18,9 @@ from goodfit.core.errors import SettingsError
 from goodfit.live.guard import LOOPBACK, is_address, is_loopback
 
 PORT = 8421
-MAIN = "from goodfit.cli import main; main()"
+CHILD = "from goodfit.live.server import child; child()"
+GRACE_SECONDS = 600.0
+"""How long the page of a run stays whose process was killed."""
 ANY = ("0.0.0.0", "::")  # noqa: S104
 
 
@@ -86,10 +91,25 @@ def beside(out: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The pages served by a process of their own, so that a training is not slowed; its address and the process."""
     with listening(Address()) as sock:
         port = sock.getsockname()[1]
-    command = [sys.executable, "-c", MAIN, "serve", str(out), "--port", str(port), "--quiet"]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    command = [sys.executable, "-c", CHILD, str(out), str(port)]
+    # A session of its own: Ctrl-C is for the run. The pipe closes when this process ends, however it does.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     try:
         yield url(Address(), port), process
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
+
+
+def child() -> None:
+    """What `beside` starts: it outlives a run that is killed by `GRACE_SECONDS`."""
+    out, port = sys.argv[1:]
+    address = Address(port=int(port))
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+    serve(Path(out), address, listening(address), new_token())
+
+
+def _end_after_parent() -> None:
+    sys.stdin.buffer.read()
+    time.sleep(GRACE_SECONDS)
+    signal.raise_signal(signal.SIGTERM)
