@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 400.0, 236.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 10.0, 40.0
 STEEP = 12.0
 """Losses that differ by such a factor are drawn on a scale of powers of ten."""
-DECADES = 8.0
+DECADES = 3.0
 """Powers of ten below the largest loss that are shown at most."""
 MOST_ROWS = 12
 
@@ -88,7 +88,10 @@ def losses(diagnosis: Diagnosis) -> Losses | None:
     scale = Scale.of(values, max(each.epochs[-1] for each in diagnosis.curves if each.epochs))
     sizes = [sum(each.changed is changed for each in diagnosis.curves) for changed in (False, True)]
     charts = tuple(_chart(title, part, spreads, scale) for part, title in PARTS)
-    return Losses(charts, sizes[0], sizes[1], scale.powers, _notes(diagnosis, spreads, sizes), _rows(spreads))
+    notes = _notes(diagnosis, spreads, sizes)
+    if min(values) < scale.low:
+        notes += (f"Losses below {number(scale.low, 2)} lie on the lower edge.",)
+    return Losses(charts, sizes[0], sizes[1], scale.powers, notes, _rows(spreads))
 
 
 @dataclass(frozen=True)
@@ -190,8 +193,8 @@ def _notes(diagnosis: Diagnosis, spreads: Mapping[tuple[Part, bool], Spread], si
         found.append("Epochs whose loss is not finite are left out: there the training diverged.")
     if diagnosis.treated is not None and any(name.startswith("task.loss") for name in diagnosis.treated.fields):
         found.append("The change touches the loss itself, so compare the shapes of the lines and not their heights.")
-    seeds = [count(size, "seed") for size in sizes if size]
-    return (f"Trainings: {listed(seeds)}." if len(set(seeds)) > 1 else f"{seeds[0].capitalize()} each.", *found)
+    told = [(size, words) for size, words in zip(sizes, ("as it was found", "with the change"), strict=True) if size]
+    return (f"Shown are {listed([f'{count(size, "seed")} {words}' for size, words in told])}.", *found)
 
 
 def _rows(spreads: Mapping[tuple[Part, bool], Spread]) -> tuple[tuple[int, tuple[str, ...]], ...]:

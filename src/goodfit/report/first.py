@@ -45,8 +45,10 @@ class First:
     tone: Tone
     sentences: tuple[str, ...]
     to_do: str
-    """What to do is called by what it is: a change to make, or where to read on."""
+    """Whether the change is proposed or was made."""
     change: str
+    read: str
+    """The command that says more of a cause for which no change was tried."""
     confidence: Confidence
     of: str
     """What the bars are: a part of the data."""
@@ -67,6 +69,7 @@ def first(diagnosis: Diagnosis, treatment: Treatment | None = None) -> First:
         sentences=tuple(sentences),
         to_do=to_do,
         change=change,
+        read="" if change or not card.is_problem(diagnosis) else f"goodfit explain {diagnosis.cause}",
         confidence=_of_treatment(treatment) if treatment and treatment.applied else _of_diagnosis(diagnosis),
         of=of,
         bars=bars,
@@ -104,7 +107,7 @@ def _of_diagnosis(diagnosis: Diagnosis) -> Confidence:
     tried = sum(math.isfinite(each.effect.value) for each in diagnosis.ranked)
     if diagnosis.cause == card.HEALTHY:
         told = f"{count(tried, 'change')} tried, none mends what matters" if tried else "no symptom called for a change"
-        return Confidence("Nothing to mend", told)
+        return Confidence("High" if tried else "Fair", told)
     if not card.is_problem(diagnosis):
         return Confidence("Open", f"{count(tried, 'change')} tried" if tried else "no change was tried")
     primary = next((each for each in diagnosis.ranked if each.cause == diagnosis.cause), None)
@@ -133,18 +136,18 @@ def _to_do(diagnosis: Diagnosis, treatment: Treatment | None) -> tuple[str, str]
     if treatment is not None and treatment.applied:
         return "What was changed", "; then ".join(each.change for each in treatment.applied)
     if not card.is_problem(diagnosis):
-        return "What to change", "Nothing." if diagnosis.cause == card.HEALTHY else ""
+        return "What to change", "Nothing" if diagnosis.cause == card.HEALTHY else ""
     change = card.change_of(diagnosis)
-    return ("What to change", change) if change else ("What to do", f"Read on with: goodfit explain {diagnosis.cause}")
+    return ("What to change", change) if change else ("", "")
 
 
 def _bars(diagnosis: Diagnosis, treatment: Treatment | None) -> tuple[str, tuple[Bar, ...]]:
     if treatment is not None and treatment.test is not None:
         return "Test error", _two(treatment.test.before.value, treatment.test.after.value)
     if treatment is not None and treatment.before is not None and treatment.after is not None:
-        return "Validation error", _two(treatment.before.validation, treatment.after.validation)
+        return "Validation error, mean over seeds", _two(treatment.before.validation, treatment.after.validation)
     if diagnosis.treated is not None:
-        return "Validation error", _two(diagnosis.treated.before[1], diagnosis.treated.after[1])
+        return "Validation error, mean over seeds", _two(diagnosis.treated.before[1], diagnosis.treated.after[1])
     known = {name: value for answer in diagnosis.path for name, value in answer.numbers.items()}
     parts = [(part, known.get(f"{part} error", math.nan)) for part in ("training", "validation")]
     return "Error", tuple(_bar(part.capitalize(), value) for part, value in parts if math.isfinite(value))

@@ -245,7 +245,7 @@ def _size(name: str, forks: Mapping[str, Question], found: Walk) -> tuple[float,
 def _node(name: str, forks: Mapping[str, Question], found: Walk, x: float, y: float, width: float) -> Node:
     said = _lines(name, forks, found, width)
     lines = []
-    at = y + PAD - 4
+    at = y + PAD - 5
     for each in said:
         at += LINE if each.kind != "title" else TITLE
         lines.append(Line(round(x + PAD, 1), round(at, 1), each.text, each.kind, each.value, round(x + width - PAD, 1)))
@@ -269,10 +269,10 @@ def _lines(name: str, forks: Mapping[str, Question], found: Walk, width: float) 
         asked = [_Said(each) for each in textwrap.wrap(forks[name].asks, letters)]
         judged = numbers(found.answers[name]) if name in found.places and name in found.answers else ()
         return (*asked, *(_Said(text, "number", value) for text, value in judged))
-    if found.state(name) != "end" or not found.cause:
+    if found.state(name) != "end" or found.cause in ("", name):
         return tuple(_Said(each) for each in _wrapped(capital(name), letters))
     said = [_Said(each, "words") for each in _wrapped(capital(name), letters)]
-    return (*said, *(_Said(each) for each in _wrapped(found.cause, letters)))
+    return (*said, *(_Said(each) for each in _wrapped(capital(found.cause), letters)))
 
 
 def _wrapped(name: str, letters: int) -> list[str]:

@@ -78,6 +78,7 @@ def render(diagnosis: Diagnosis, name: str, command: str = "", treatment: Treatm
             first=first(diagnosis, treatment),
             trees=(tree.wide(walked), tree.narrow(walked)),
             walked=tree.told(walked),
+            tone=walked.tone,
             losses=curves.losses(diagnosis),
             parts=parts(treatment) if treatment else (),
             effect_of=treatment_card.effect_of,
