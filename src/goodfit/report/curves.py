@@ -193,8 +193,9 @@ def _notes(diagnosis: Diagnosis, spreads: Mapping[tuple[Part, bool], Spread], si
         found.append("Epochs whose loss is not finite are left out: there the training diverged.")
     if diagnosis.treated is not None and any(name.startswith("task.loss") for name in diagnosis.treated.fields):
         found.append("The change touches the loss itself, so compare the shapes of the lines and not their heights.")
-    told = [(size, words) for size, words in zip(sizes, ("as it was found", "with the change"), strict=True) if size]
-    return (f"Shown are {listed([f'{count(size, "seed")} {words}' for size, words in told])}.", *found)
+    words = zip(sizes, ("as it was found", "with the change"), strict=True)
+    told = listed([f"{count(size, 'seed')} {how}" for size, how in words if size])
+    return (f"Shown are {told}.", *found)
 
 
 def _rows(spreads: Mapping[tuple[Part, bool], Spread]) -> tuple[tuple[int, tuple[str, ...]], ...]:
