@@ -11,10 +11,11 @@ import plotly.offline
 import pytest
 from made import HOSTILE, HOSTILE_KINDS, LONG, RTL, make_run, series_content, table_content
 
-from goodfit.core.evidence import Cost, Diagnosis, Evidence, Reading
+from goodfit.core.evidence import Answer, Cost, Curve, Diagnosis, Evidence, Reading, Treated
 from goodfit.core.repair import Repair
 from goodfit.core.statistics import Estimate
 from goodfit.core.treatment import FinalTest, Flattery, Kept, Standing, Treatment
+from goodfit.guide.path import Judged, path
 from goodfit.report import html, verdicts
 from goodfit.report.palette import DARK, LIGHT
 from goodfit.report.views import Content
@@ -210,3 +211,82 @@ def test_a_mended_run_fits_both_widths_and_hostile_text_is_text(visit, kept: boo
     assert seen.page.locator("[onerror]").count() == 0
     assert HOSTILE in seen.page.inner_text("#mended")
     seen.assert_quiet()
+
+
+def hostile_diagnosis() -> Diagnosis:
+    """A path of real questions whose words and numbers would break out of a page that trusts them."""
+    odd = {HOSTILE: 0.5, "low": 0.1, "high": 0.2, RTL: 0.25, LONG: 1e300}
+    steps = [("sound", "yes"), ("training loss", "large"), ("model bias or optimisation", "optimisation")]
+    path = (*(Answer(name, answer, LONG, odd) for name, answer in steps), Answer("critical point", HOSTILE, RTL, odd))
+    curves = tuple(
+        Curve(seed, changed, (1, 2, 3), (3.0 + seed, 2.0, 1.0), (4.0, 3.0, float("nan")))
+        for seed in range(3)
+        for changed in (False, True)
+    )
+    ranked = (Evidence(HOSTILE, "", ("a", "b"), Estimate(0.3, 0.2, 0.4), Reading.SUPPORTS, seen=LONG, change=HOSTILE),)
+    treated = Treated((HOSTILE,), (), (0.4, 0.5), (0.1, 0.2), 0.1, 0.9)
+    idle = {HOSTILE: Estimate(0.0, -0.1, 0.1)}
+    return Diagnosis(
+        HOSTILE, LONG, path, ranked, cost=Cost(3.0, 4.0, 5), treated=treated, baselines=idle, curves=curves
+    )
+
+
+def test_the_guide_and_the_losses_are_drawn_at_both_widths_and_hostile_text_is_text(visit) -> None:
+    text = verdicts.render(hostile_diagnosis(), HOSTILE, HOSTILE)
+    assert len(text) < 2_500_000
+    seen = visit(text)
+    for size, kind, other in ((WIDE, "wide", "narrow"), (NARROW, "narrow", "wide")):
+        seen.page.set_viewport_size(size)
+        assert seen.fits()
+        assert seen.page.locator(f".guide .{kind}").is_visible()
+        assert not seen.page.locator(f".guide .{other}").is_visible()
+        assert seen.page.locator(f".guide .{kind} .node").count() == 14
+        assert seen.page.locator(f".guide .{kind} .edge.taken").count() == 3
+        assert seen.page.locator(f".guide .{kind} .node.open").get_attribute("data-name") == "critical point"
+        inside = """all => all.every(node => {
+            const [box, ...said] = [...node.children].map(each => each.getBoundingClientRect());
+            return said.every(each => each.left >= box.left && each.right <= box.right && each.bottom <= box.bottom);
+        })"""
+        assert seen.page.eval_on_selector_all(f".guide .{kind} .node.off", inside)
+        assert seen.page.get_by_role("img").count() == 3  # the tree of this width, and two charts
+        for chart in seen.page.locator(".chart svg").all():
+            assert chart.bounding_box()["width"] > 300
+            assert chart.locator(".line").count() == chart.locator(".area").count() == 2
+    assert seen.page.locator("script, [onerror]").count() == 0
+    assert HOSTILE in seen.page.inner_text(".card")
+    assert "The path taken: Is the job sound? Yes." in seen.page.locator(".guide .narrow").get_attribute("aria-label")
+    seen.page.click("#curves summary")
+    assert seen.page.locator("#curves tbody tr").count() == 3
+    seen.assert_quiet()
+
+
+@pytest.mark.parametrize("cause", ["learning_rate_too_high", "missing_position", "unnormalised_input", "healthy"])
+def test_what_stands_in_a_box_of_the_guide_stays_in_it(visit, cause: str) -> None:
+    """With the widest of the common fonts, in both trees."""
+    numbers = Judged(0.98, 0.99, 0.1, 0.12, 0.05, "x", 0.4, 0.8, "seen", "a slope", 0.2, (0.5, 0.4, 0.6), 0.3)
+    seen = visit(verdicts.render(Diagnosis(cause, "", path(cause, numbers, 0.15)), "job.py"))
+    for size, kind in ((WIDE, "wide"), (NARROW, "narrow")):
+        seen.page.set_viewport_size(size)
+        out = seen.page.eval_on_selector_all(
+            f".guide .{kind} .node",
+            """all => all.flatMap(node => {
+                const [box, ...said] = [...node.children];
+                const edge = box.getBoundingClientRect();
+                return said.filter(each => each.getBoundingClientRect().right > edge.right
+                    || each.getBoundingClientRect().bottom > edge.bottom).map(each => each.textContent);
+            })""",
+        )
+        assert out == []
+        assert seen.page.locator(f".guide .{kind} .node.end").count() == 1
+
+
+def test_the_page_of_a_diagnosis_is_light_on_paper_and_shows_the_wide_tree(visit) -> None:
+    seen = visit(verdicts.render(hostile_diagnosis(), "job.py"), color_scheme="dark")
+    box = playwright.expect(seen.page.locator(".guide .wide .node.taken rect").first)
+    box.to_have_css("fill", rgb(DARK["ours_soft"]))
+    seen.page.set_viewport_size(NARROW)
+    seen.page.emulate_media(media="print", color_scheme="dark")
+    box.to_have_css("fill", rgb(LIGHT["ours_soft"]))
+    assert seen.page.locator(".guide .wide").is_visible()
+    assert not seen.page.locator(".guide .narrow").is_visible()
+    assert seen.page.pdf().startswith(b"%PDF")

@@ -26,9 +26,11 @@ LEAF, END, FORK, TAKEN = 104.0, 138.0, 190.0, 222.0
 APART, FALL = 12.0, 46.0
 """Between neighbours, and from one level to the next: room for the answer that leads down."""
 PHONE, INDENT = 358.0, 20.0
-LETTERS, BOLD = 7.1, 8.0
+LETTERS, BOLD, SMALL = 7.1, 8.0, 6.7
 """Widths of a letter at the size the trees are set in: those of the widest common fonts, which so stay inside."""
 MOST_NUMBERS = 4
+MUCH = 100.0
+"""Shares from here on are written with an exponent where they are long."""
 Kind = Literal["title", "words", "number"]
 State = Literal["off", "taken", "end", "open"]
 PLAIN = ("symptom", "gradient norm", "separability")
@@ -142,9 +144,13 @@ def numbers(answer: Answer) -> tuple[tuple[str, str], ...]:
     found = []
     for name, value in list(known.items())[:MOST_NUMBERS]:
         ends = f" [{low:.2f}, {high:.2f}]" if name == "separability" and math.isfinite(low + high) else ""
-        said = f"{value:.2f}{ends}" if ends else number(value, 2) if name in PLAIN else card.percent(value)
+        said = f"{value:.2f}{ends}" if ends else number(value, 2) if name in PLAIN else _share(value)
         found.append((shorten(name, 24), said))
     return tuple(found)
+
+
+def _share(value: float) -> str:
+    return card.percent(value) if abs(value) < MUCH else f"{number(100 * value, 2)} %"
 
 
 def wide(found: Walk, tree: Sequence[Question] = TREE) -> Drawing:
@@ -268,7 +274,8 @@ def _lines(name: str, forks: Mapping[str, Question], found: Walk, width: float) 
     if name in forks:
         asked = [_Said(each) for each in textwrap.wrap(forks[name].asks, letters)]
         judged = numbers(found.answers[name]) if name in found.places and name in found.answers else ()
-        return (*asked, *(_Said(text, "number", value) for text, value in judged))
+        room = int((width - 2 * PAD) / SMALL) - 1
+        return (*asked, *(_Said(shorten(text, room - len(value)), "number", value) for text, value in judged))
     if found.state(name) != "end" or found.cause in ("", name):
         return tuple(_Said(each) for each in _wrapped(capital(name), letters))
     said = [_Said(each, "words") for each in _wrapped(capital(name), letters)]
