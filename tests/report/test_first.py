@@ -49,7 +49,7 @@ def test_a_cause_has_its_change_and_the_errors_before_and_after() -> None:
         ("After", "4 %", 4.0, True),
     ]
     assert found.confidence.word == "High"
-    assert [fact[1] for fact in found.facts] == ["40 % → 2 %", "0.620 → 0.960", "4.0 trainings"]
+    assert [fact[1] for fact in found.facts] == ["40 % → 2 %", "0.62 → 0.96", "4.0 trainings"]
 
 
 def test_a_cause_without_a_change_names_where_to_read_on() -> None:
@@ -62,6 +62,11 @@ def test_a_cause_without_a_change_names_where_to_read_on() -> None:
         ("Validation", "120 %", 100.0),
     ]
     assert "no training was changed" in found.confidence.because
+
+
+def test_scores_are_shown_with_two_decimals_and_no_minus_zero() -> None:
+    shown = first(replace(FOUND, treated=replace(TREATED, score_before=-0.0014, score_after=-math.inf))).facts[1][1]
+    assert shown == "0.00 → −∞"
 
 
 def test_healthy_and_undetermined_claim_no_change() -> None:

@@ -14,6 +14,8 @@ from goodfit.report.views import Tone
 from goodfit.report.words import count, duration, number
 
 SPACE = "\N{NO-BREAK SPACE}"
+SMALL = 10.0
+"""Scores below are shown with two decimals; only an R2 far below zero is larger."""
 HALF = 0.5
 """An effect is known well where its interval stays above this part of it."""
 
@@ -173,7 +175,12 @@ def _facts(diagnosis: Diagnosis, treatment: Treatment | None) -> Iterable[tuple[
     elif treated is not None and treatment is None:
         shares = f"{card.percent(treated.before[0])} → {card.percent(treated.after[0])}"
         yield "Training error", shares, "of the best constant's"
-        scores = f"{number(treated.score_before)} → {number(treated.score_after)}"
+        scores = f"{_score(treated.score_before)} → {_score(treated.score_after)}"
         yield "Validation score", scores, "accuracy, or R2 for numbers"
     if spent is not None:
         yield "Cost", f"{spent.trainings:.1f} trainings", f"{count(spent.runs, 'run')}, {duration(spent.seconds)}"
+
+
+def _score(value: float) -> str:
+    """Two decimals, as many as a card needs."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−") if abs(value) < SMALL else number(value, 2)
