@@ -12,7 +12,7 @@ import plotly.offline
 import pytest
 from made import HOSTILE, HOSTILE_KINDS, KINDS, make_run, series_content, table_content
 
-from goodfit.report import figures, views
+from goodfit.report import figures, palette, views
 from goodfit.report.html import STATIC
 from goodfit.report.panels import comparison_panels, loss_panel
 from goodfit.report.views import Content
@@ -71,12 +71,12 @@ def colours_of(content: Content) -> set[str]:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_colour_has_a_dark_twin(kind: str) -> None:
-    assert colours_of(KINDS[kind]()) <= set(figures.LIGHT.values())
+    assert colours_of(KINDS[kind]()) <= set(palette.LIGHT.values())
 
 
 def test_palettes_match() -> None:
-    assert figures.LIGHT.keys() == figures.DARK.keys()
-    assert len(set(figures.LIGHT.values())) == len(figures.LIGHT)
+    assert palette.LIGHT.keys() == palette.DARK.keys()
+    assert len(set(palette.LIGHT.values())) == len(palette.LIGHT)
 
 
 def luminance(colour: str) -> float:
@@ -85,7 +85,7 @@ def luminance(colour: str) -> float:
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
-@pytest.mark.parametrize("palette", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("palette", [palette.LIGHT, palette.DARK], ids=["light", "dark"])
 @pytest.mark.parametrize(
     ("text", "ground"),
     [(text, ground) for text in ("ink", "quiet", "good", "ours", "other") for ground in ("page", "panel")]
