@@ -10,7 +10,8 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from goodfit.core.errors import SettingsError
-from goodfit.probes import critical_point, escape, extreme_eigenvalues, hessian
+from goodfit.probes import Scale, critical_point, escape, extreme_eigenvalues, hessian
+from goodfit.probes.curvature import told
 from goodfit.probes.lanczos import extremes
 from tests.probes.models import Tagger, mlp, padded
 
@@ -223,3 +224,8 @@ def test_sparse_gradients_are_taken_densely() -> None:
     found = extreme_eigenvalues(model, functional.cross_entropy, padded(), torch.arange(40) % 3)
     assert found.largest > 0
     assert model[0].sparse
+
+
+def test_a_gradient_that_is_no_number_is_said_to_be_none() -> None:
+    assert told(Scale(float("nan"), float("nan"))).startswith("The gradient is no number here")
+    assert "still has a slope" in told(Scale(2.0, 3.0))

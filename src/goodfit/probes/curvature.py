@@ -5,6 +5,7 @@ The loss is by default that of training without dropout's noise: batch statistic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -149,6 +150,8 @@ def _spectrum(operator: Hessian, products: int, seed: int) -> Spectrum:
 
 def told(scale: Scale) -> str:
     """How small the gradient is, and for one that is not what that means."""
+    if not math.isfinite(scale.to_fresh):
+        return "The gradient is no number here: the run has left every point that could be examined."
     size = f"The gradient is {scale.to_fresh:.2g} of that at fresh weights"
     if scale.small:
         return size
