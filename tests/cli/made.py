@@ -64,6 +64,7 @@ DOCUMENT: dict[str, Any] = {
         "path": [{"question": "training loss", "answer": "small", "sentence": "It is.", "numbers": {"relative": 0.3}}],
     },
     "diagnosis": None,
+    "treatment": None,
     "facts": {"kind": "daily series", "rows": "2,863 days, 2008-01-01 to 2015-12-31, 59 missing filled"},
     "model": {
         "name": "mlp",
