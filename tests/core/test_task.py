@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from goodfit.core.task import Rows, count_of, first, targets_of
+from goodfit.core.task import IGNORED, Rows, count_of, first, targets_of, together
 from tests.tasks import line, rings, tokens
 
 
@@ -41,3 +41,21 @@ def test_equal_tasks_have_equal_fingerprints_and_others_do_not(make):
     changed.test.targets[-1] = changed.test.targets[-1].clone() + (changed.test.targets[-1] >= 0)
     assert changed.fingerprint != make(seed=1).fingerprint
     assert replace(make(seed=1), classes=("a", "b")).fingerprint != make(seed=1).fingerprint
+
+
+def test_padded_rows_that_are_taken_or_put_together_stay_padded_rows():
+    one = Rows(
+        torch.tensor([[[2], [3], [4]], [[5], [0], [0]]]),
+        torch.tensor([[1, 1, 0], [1, -100, -100]]),
+        torch.tensor([3, 1]),
+    )
+    other = Rows(torch.tensor([[[6], [7]]]), torch.tensor([[0, 1]]), torch.tensor([2]))
+    both = together(one, other)
+    assert both.lengths is not None
+    assert both.lengths.tolist() == [3, 1, 2]
+    assert both.inputs[2, :, 0].tolist() == [6, 7, 0]
+    assert both.targets[2].tolist() == [0, 1, IGNORED]
+    few = both.taken(torch.tensor([1, 2]))
+    assert few.inputs.shape == (2, 2, 1)
+    assert few.lengths is not None
+    assert few.lengths.tolist() == [1, 2]

@@ -17,9 +17,11 @@ from torch.utils.data import Dataset, TensorDataset
 
 import goodfit
 from goodfit.core.errors import TrainingError
-from goodfit.core.job import Job
+from goodfit.core.job import Coding, Job
+from goodfit.core.recipe import Recipe
 from goodfit.core.run import Outcome
 from goodfit.core.runtime import preserved_rng
+from goodfit.core.task import ACCURACY, IGNORED, Rows, Signature, Task
 from goodfit.core.trial import Trial
 from goodfit.guide.experiments import rows_of
 from goodfit.guide.trials import FIRST_UPDATES, judge, run_trial
@@ -281,3 +283,30 @@ def test_rows_that_are_read_one_by_one_train_like_those_in_memory() -> None:
     assert second.updates == first.updates
     assert second.validation.error == pytest.approx(first.validation.error, abs=0.02)
     assert second.validation.units.sums.shape == first.validation.units.sums.shape
+
+
+def test_sentences_of_batches_of_different_widths_are_judged_token_by_token() -> None:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.arange(1, 201) % 9 + 1  # 200 sentences: several batches, each as wide as its longest
+    lengths[:64] = 2
+    padding = torch.arange(9) >= lengths[:, None]
+    inputs = torch.randint(2, 8, (200, 9), generator=generator).masked_fill(padding, 0)[..., None]
+    targets = (inputs[..., 0] % 2).masked_fill(padding, IGNORED)
+    rows = Rows(inputs, targets, lengths)
+    signature = Signature((1,), 2, (8,), tokens=True)
+    task = Task("t", "sequences", "sequence_labelling", rows, rows, None, signature, functional.cross_entropy, ACCURACY)
+    model = _Parity()
+    found = judge(model, Job(task, Recipe(_Parity), Coding.TOKENS, inputs[:4]), rows)
+    wrong = (targets == 1) & (inputs[..., 0] == 3)
+    assert found.units.sums.tolist() == wrong.sum(dim=1).tolist()
+    assert found.units.weights.tolist() == lengths.tolist()
+    ones = int((targets == 1).sum()) / int(lengths.sum())
+    assert found.constant == pytest.approx(min(ones, 1 - ones))
+
+
+class _Parity(nn.Module):
+    """Right for every token but 3."""
+
+    def forward(self, codes: Tensor) -> Tensor:
+        odd = ((codes[..., 0] % 2 == 1) & (codes[..., 0] != 3)).float()
+        return torch.stack([1 - odd, odd], dim=1)
