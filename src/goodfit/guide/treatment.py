@@ -18,8 +18,7 @@ from goodfit.core.evidence import Cost, Diagnosis
 from goodfit.core.job import Job
 from goodfit.core.progress import Inquiry, Unheard
 from goodfit.core.statistics import Estimate
-from goodfit.core.task import count_of
-from goodfit.core.trial import PartResult, Trial
+from goodfit.core.trial import Trial
 from goodfit.data.folds import folds, on_fold
 from goodfit.guide.candidate import FAINT, LARGE, SMALL, Candidate
 from goodfit.guide.chance import drawn
@@ -27,7 +26,6 @@ from goodfit.guide.choice import FINALISTS, Choice, Read, choose
 from goodfit.guide.diagnosis import Asked, concluded, examine
 from goodfit.guide.experiments import Allowance, Effect, Laboratory, OutOfBudget, changed, rows_of
 from goodfit.guide.ranging import ranged
-from goodfit.guide.trials import judge
 from goodfit.models.surgery import NotAskable
 from goodfit.remedies import Judged, Remedy, remedies_for
 from goodfit.remedies.optimisation import RATE
@@ -73,8 +71,6 @@ class Course:
     choices: tuple[Choice, ...]
     not_tried: Mapping[str, str]
     cost: Cost
-    test: tuple[PartResult, PartResult] | None = None
-    """The test part before and after, read once, when everything had been chosen."""
     rounds: Sequence[Asked] = ()
     """What was asked of the job, and of the job as mended by then."""
 
@@ -329,7 +325,6 @@ class _Clinic:
             choices=tuple(self.choices),
             not_tried=self.not_tried,
             cost=self.allowance.cost,
-            test=_tested(self.job, self.mended, before, self.after),
             rounds=self.rounds,
         )
 
@@ -343,20 +338,3 @@ def _read(label: str) -> Read:
     if label == "class_imbalance":
         return lambda trial: min(WORST, trial.validation.balanced)
     return lambda trial: trial.validation.error
-
-
-def _tested(
-    job: Job, mended: Job, before: Sequence[Trial], after: Sequence[Trial]
-) -> tuple[PartResult, PartResult] | None:
-    """The test part with the first seed's weights before and after; it has chosen nothing."""
-    if job.task.test is None or not count_of(job.task.test) or not before or not after:
-        return None
-    return _on_test(job, before[0]), _on_test(mended, after[0])
-
-
-def _on_test(job: Job, trial: Trial) -> PartResult:
-    model = job.recipe.model()
-    model.load_state_dict(dict(trial.weights))
-    if job.task.test is None:
-        raise ValueError("there is no test part")
-    return judge(model, job, job.task.test)
